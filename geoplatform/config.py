@@ -1,0 +1,86 @@
+"""Settings of one run. Leaf module, and the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from geoplatform.errors import Misuse
+
+PREFIX = "GEOPLATFORM_"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a run may be told from outside. Made once, by `Settings.from_environment`.
+
+    `database_url` is None when the embedded cluster in `data_dir/postgres` is to be used;
+    otherwise it is a libpq URL of a role that may create roles and schemas.
+    `web_database_url` is the least-privileged URL the web uses; when it is None the web
+    connects with `database_url` and takes the role `geoplatform_web` at once.
+    """
+
+    data_dir: Path
+    database_url: str | None = None
+    web_database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 2
+    public_url: str | None = None
+    submit_rate: str = "120 per minute"
+    read_rate: str = "1200 per minute"
+    trusted_proxies: int = 0
+    statement_timeout_ms: int = 10_000
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Settings told by `GEOPLATFORM_*` variables. Misuse names the variable and its value."""
+        env = os.environ if environ is None else environ
+
+        def text(name: str) -> str | None:
+            return env.get(PREFIX + name) or None
+
+        def whole(name: str, default: int, low: int, high: int) -> int:
+            raw = text(name)
+            if raw is None:
+                return default
+            if not raw.isascii() or not raw.isdigit() or not low <= int(raw) <= high:
+                raise Misuse(
+                    f"{PREFIX}{name}={raw!r} is not a whole number from {low} to {high}",
+                    variable=PREFIX + name,
+                    value=raw,
+                )
+            return int(raw)
+
+        return cls(
+            data_dir=Path(text("DATA") or "data").absolute(),
+            database_url=text("DATABASE_URL"),
+            web_database_url=text("WEB_DATABASE_URL"),
+            host=text("HOST") or cls.host,
+            port=whole("PORT", cls.port, 1, 65535),
+            workers=whole("WORKERS", cls.workers, 1, 64),
+            public_url=(text("PUBLIC_URL") or "").rstrip("/") or None,
+            submit_rate=text("SUBMIT_RATE") or cls.submit_rate,
+            read_rate=text("READ_RATE") or cls.read_rate,
+            trusted_proxies=whole("TRUSTED_PROXIES", 0, 0, 8),
+            statement_timeout_ms=whole("STATEMENT_TIMEOUT_MS", cls.statement_timeout_ms, 100, 600_000),
+        )
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables that make another process read these same settings."""
+        pairs = {
+            "DATA": str(self.data_dir),
+            "DATABASE_URL": self.database_url or "",
+            "WEB_DATABASE_URL": self.web_database_url or "",
+            "HOST": self.host,
+            "PORT": str(self.port),
+            "WORKERS": str(self.workers),
+            "PUBLIC_URL": self.public_url or "",
+            "SUBMIT_RATE": self.submit_rate,
+            "READ_RATE": self.read_rate,
+            "TRUSTED_PROXIES": str(self.trusted_proxies),
+            "STATEMENT_TIMEOUT_MS": str(self.statement_timeout_ms),
+        }
+        return {PREFIX + name: value for name, value in pairs.items()}

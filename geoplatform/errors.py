@@ -1,0 +1,112 @@
+"""The nouns of what can go wrong. Leaf module: everyone raises these, each front door
+(command line, web) translates them once. No HTTP inside.
+
+Every error carries its facts as attributes, so that a front door can name the value and the
+place without parsing a sentence.
+"""
+
+from __future__ import annotations
+
+
+class GeoplatformError(Exception):
+    """Base of every error we foresee. `facts` holds the values the message speaks of."""
+
+    def __init__(self, message: str, **facts: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.facts = facts
+
+
+class Misuse(GeoplatformError):
+    """The program was asked something it cannot mean: a bad setting, a bad option."""
+
+
+class BadParameter(GeoplatformError):
+    """One value given by a client is wrong. Facts: `parameter`, `value`, perhaps `allowed`."""
+
+    def __init__(self, parameter: str, value: object, reason: str, **facts: object) -> None:
+        super().__init__(f"{parameter}: {reason}", parameter=parameter, value=value, **facts)
+        self.parameter = parameter
+        self.value = value
+        self.reason = reason
+
+
+class BadPoint(BadParameter):
+    """Not a position on Earth in degrees, longitude first."""
+
+
+class BadTile(BadParameter):
+    """z/x/y outside the tile pyramid."""
+
+
+class BadPlace(GeoplatformError):
+    """A submitted place breaks its rules. `problems` lists every field at fault, not the first."""
+
+    def __init__(self, problems: list[BadParameter]) -> None:
+        named = "; ".join(str(problem) for problem in problems)
+        super().__init__(named, problems=[str(problem) for problem in problems])
+        self.problems = problems
+
+
+class Unknown(GeoplatformError):
+    """Something was asked by an identifier that names nothing here."""
+
+    def __init__(self, noun: str, identifier: object) -> None:
+        super().__init__(f"no {noun} is known as {identifier}", noun=noun, identifier=identifier)
+
+
+class UnknownCommune(Unknown):
+    """No commune of the vintage bears this INSEE code."""
+
+    def __init__(self, code: object) -> None:
+        super().__init__("commune", code)
+
+
+class UnknownPlace(Unknown):
+    """No public place bears this identifier."""
+
+    def __init__(self, identifier: object) -> None:
+        super().__init__("place", identifier)
+
+
+class UnknownLayer(Unknown):
+    """No tile layer bears this name."""
+
+    def __init__(self, name: object) -> None:
+        super().__init__("tile layer", name)
+
+
+class NoVintage(GeoplatformError):
+    """No set of commune boundaries is active (or staged, where one is named)."""
+
+
+class DuplicatePlace(GeoplatformError):
+    """Another place already bears this client-made identifier, with another content."""
+
+
+class NotAuthorised(GeoplatformError):
+    """The request carries no token, or one that is unknown, expired or revoked."""
+
+
+class BadSource(GeoplatformError):
+    """An official file is not what it should be. Facts: `file`, perhaps `row` and `field`."""
+
+
+class FetchFailed(GeoplatformError):
+    """A source could not be obtained. Facts: `source` and what was tried."""
+
+
+class GateFailed(GeoplatformError):
+    """A vintage did not pass the checks that stand before its activation. Facts: `gates`."""
+
+
+class StoreUnavailable(GeoplatformError):
+    """The database does not answer, or is not the one we need."""
+
+
+class SchemaMismatch(GeoplatformError):
+    """The database holds another version of the schema than this program."""
+
+
+class EmbeddedFailed(GeoplatformError):
+    """The private PostgreSQL cluster cannot be made, started or stopped."""

@@ -1,0 +1,414 @@
+"""The words of the domain as frozen, self-validating types. Leaf module: knows no database and no HTTP.
+
+Positions are WGS 84 degrees, longitude first (RFC 7946 §3.1.1, EPSG:4326 in lon/lat order as in OGC CRS84).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+import uuid
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from geoplatform.errors import BadParameter, BadPlace, BadPoint, BadTile, UnknownCommune
+
+#: INSEE code of a commune: five signs, `2A`/`2B` for Corsica (INSEE, Code officiel géographique).
+COMMUNE_CODE = re.compile(r"(?:\d{2}|2[AB])\d{3}", re.ASCII)
+POSTAL_CODE = re.compile(r"\d{5}", re.ASCII)
+MAX_ZOOM = 22
+
+
+class Kind(StrEnum):
+    """What a place is (product vocabulary)."""
+
+    MERCHANT = "merchant"
+    SERVICE = "service"
+    ASSOCIATION = "association"
+    PROJECT = "project"
+
+
+class Licence(StrEnum):
+    """SPDX identifier a contribution carries, or `display-only`: on the map, in no export, no bulk API."""
+
+    CC_BY_NC_SA = "CC-BY-NC-SA-4.0"
+    ODBL = "ODbL-1.0"
+    ETALAB = "etalab-2.0"
+    CC_BY_SA = "CC-BY-SA-4.0"
+    CC0 = "CC0-1.0"
+    DISPLAY_ONLY = "display-only"
+
+    @property
+    def exportable(self) -> bool:
+        """Whether a dump or bulk API may carry an object under this licence."""
+        return self is not Licence.DISPLAY_ONLY
+
+    @property
+    def url(self) -> str | None:
+        """Address of the licence's text, or None for `display-only`."""
+        return _LICENCE_URLS.get(self)
+
+
+_LICENCE_URLS = {
+    Licence.CC_BY_NC_SA: "https://creativecommons.org/licenses/by-nc-sa/4.0/",
+    Licence.ODBL: "https://opendatacommons.org/licenses/odbl/1-0/",
+    Licence.ETALAB: "https://www.etalab.gouv.fr/licence-ouverte-open-licence",
+    Licence.CC_BY_SA: "https://creativecommons.org/licenses/by-sa/4.0/",
+    Licence.CC0: "https://creativecommons.org/publicdomain/zero/1.0/",
+}
+
+#: The promise: what a citizen adds is never used commercially unless they say so.
+DEFAULT_LICENCE = Licence.CC_BY_NC_SA
+
+
+class Source(StrEnum):
+    """Who stands behind a place: a citizen, a public register, or a generator of demonstration data."""
+
+    CITIZEN = "citizen"
+    REGISTER = "register"
+    SYNTHETIC = "synthetic"
+
+
+class Visibility(StrEnum):
+    """How precisely the public sees a place. `commune`: only which commune it is in, never the point."""
+
+    PUBLIC = "public"
+    COMMUNE = "commune"
+    PRIVATE = "private"
+
+
+class Status(StrEnum):
+    """Life of a place. Only `published` ones leave the database."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    HIDDEN = "hidden"
+    DELETED = "deleted"
+
+
+class Verdict(StrEnum):
+    """Where a point lies, as far as the vintage can tell (docs/adr/0004-placement.md)."""
+
+    INSIDE = "inside"
+    BORDER = "border"
+    GAP = "gap"
+    SEA = "sea"
+    ABROAD = "abroad"
+
+
+class Method(StrEnum):
+    """How a verdict was reached."""
+
+    COVER = "cover"
+    EDGE = "edge"
+    NEAREST = "nearest"
+    NONE = "none"
+
+
+class VintageState(StrEnum):
+    """Life of a boundary set."""
+
+    STAGED = "staged"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class LonLat:
+    """A position: degrees, EPSG:4326, longitude first. BadPoint if not finite or out of range."""
+
+    lon: float
+    lat: float
+
+    def __post_init__(self) -> None:
+        for name, value, limit in (("longitude", self.lon, 180.0), ("latitude", self.lat, 90.0)):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise BadPoint(name, value, "is not a number")
+            if not math.isfinite(value):
+                raise BadPoint(name, str(value), "is not a finite number")
+            if abs(value) > limit:
+                hint = ""
+                if name == "latitude" and abs(value) <= 180 and abs(self.lon) <= 90:
+                    hint = "; longitude comes first: are the two swapped?"
+                raise BadPoint(name, value, f"{value} is outside -{limit:g}..{limit:g} degrees{hint}")
+
+    @classmethod
+    def from_geojson(cls, geometry: object) -> LonLat:
+        """Position of a GeoJSON Point (RFC 7946 §3.1.2); a third coordinate is dropped. BadPoint otherwise."""
+        if not isinstance(geometry, dict) or geometry.get("type") != "Point":
+            raise BadPoint("geometry", geometry, 'is not a GeoJSON geometry of type "Point"')
+        coordinates = geometry.get("coordinates")
+        if not isinstance(coordinates, list) or not 2 <= len(coordinates) <= 3:
+            raise BadPoint("geometry.coordinates", coordinates, "is not [longitude, latitude]")
+        return cls(coordinates[0], coordinates[1])
+
+    def rounded(self, decimals: int = 7) -> tuple[float, float]:
+        """(lon, lat) with so many decimals; seven are about 1 cm."""
+        return round(self.lon, decimals), round(self.lat, decimals)
+
+
+@dataclass(frozen=True, slots=True)
+class BBox:
+    """West, south, east, north in degrees; west > east crosses the antimeridian (RFC 7946 §5.2)."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+@dataclass(frozen=True, slots=True)
+class TileAddress:
+    """Zoom, column, row of a tile in the WebMercatorQuad pyramid. BadTile names the number at fault."""
+
+    z: int
+    x: int
+    y: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.z <= MAX_ZOOM:
+            raise BadTile("z", self.z, f"{self.z} is outside 0..{MAX_ZOOM}")
+        side = 1 << self.z
+        for name, value in (("x", self.x), ("y", self.y)):
+            if not 0 <= value < side:
+                raise BadTile(name, value, f"{value} is outside 0..{side - 1} at zoom {self.z}")
+
+
+def commune_code(text: str) -> str:
+    """The INSEE code in upper case. UnknownCommune if it cannot be one."""
+    code = text.strip().upper()
+    if not COMMUNE_CODE.fullmatch(code):
+        raise UnknownCommune(text[:40])
+    return code
+
+
+@dataclass(frozen=True, slots=True)
+class Vintage:
+    """A dated set of official boundaries. `precision_m`: 95 % of its limits lie this close to the official line."""
+
+    id: int
+    year: int
+    title: str
+    state: VintageState
+    publisher: str
+    attribution: str
+    licence: str
+    edition: str
+    precision_m: float
+    communes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Commune:
+    """A commune of one vintage, without its polygon. Area in km² (geodesic), None without geometry."""
+
+    code: str
+    name: str
+    vintage: int
+    department_code: str
+    department_name: str | None
+    region_code: str
+    region_name: str | None
+    epci_code: str | None
+    epci_name: str | None
+    territory_code: str
+    postal_codes: tuple[str, ...]
+    population: int | None
+    area_km2: float | None
+    geometry_source: str
+    bbox: BBox | None = None
+    centre: LonLat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Verdict on a point. `distance_m`: to the nearest limit of a commune, only where under 1 km."""
+
+    verdict: Verdict
+    method: Method
+    commune_code: str | None
+    commune_name: str | None
+    vintage: int
+    distance_m: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A category of places with its labels and its counterpart in OpenStreetMap."""
+
+    code: str
+    kind: Kind
+    label_fr: str
+    label_en: str
+    osm_tag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place as the public may see it."""
+
+    id: uuid.UUID
+    kind: Kind
+    category: str | None
+    name: str
+    description: str | None
+    address: str | None
+    phone: str | None
+    website: str | None
+    opening_hours: str | None
+    licence: Licence
+    source: Source
+    source_name: str | None
+    position: LonLat | None
+    placement: Placement
+    version: int
+    created_on: dt.date
+    modified_on: dt.date
+
+
+_NAME_MAX, _TEXT_MAX, _SHORT_MAX = 200, 4000, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What somebody submits as a new place, already checked. Made by `Submission.from_feature`."""
+
+    id: uuid.UUID
+    kind: Kind
+    name: str
+    position: LonLat
+    category: str | None = None
+    description: str | None = None
+    address: str | None = None
+    phone: str | None = None
+    website: str | None = None
+    opening_hours: str | None = None
+    licence: Licence = DEFAULT_LICENCE
+    visibility: Visibility = Visibility.PUBLIC
+    source: Source = field(default=Source.CITIZEN)
+
+    @classmethod
+    def from_feature(cls, feature: object, new_id: uuid.UUID) -> Submission:
+        """The submission a GeoJSON Feature (RFC 7946 §3.2) describes.
+
+        `new_id` serves unless the feature brings a UUID of its own (which makes a retry harmless).
+        BadPlace lists every field at fault: wrong type, unknown kind or licence, text too long,
+        a website that is not http(s), a property nobody knows, a position that is none.
+        """
+        if not isinstance(feature, dict) or feature.get("type") != "Feature":
+            raise BadPlace([BadParameter("type", _kind_of(feature), 'the body is not a GeoJSON "Feature"')])
+        properties = feature.get("properties")
+        if not isinstance(properties, dict):
+            raise BadPlace([BadParameter("properties", properties, "is not an object")])
+        reading = _Reading(properties)
+        values: dict[str, Any] = {
+            "kind": reading.choice("kind", Kind, required=True),
+            "name": reading.text("name", _NAME_MAX, required=True),
+            "category": reading.text("category", 60),
+            "description": reading.text("description", _TEXT_MAX, lines=True),
+            "address": reading.text("address", _SHORT_MAX, lines=True),
+            "phone": reading.text("phone", 40),
+            "website": reading.website("website"),
+            "opening_hours": reading.text("opening_hours", _SHORT_MAX),
+            "licence": reading.choice("licence", Licence) or DEFAULT_LICENCE,
+            "visibility": reading.choice("visibility", Visibility) or Visibility.PUBLIC,
+            "id": reading.identifier(feature.get("id"), new_id),
+        }
+        try:
+            values["position"] = LonLat.from_geojson(feature.get("geometry"))
+        except BadPoint as wrong:
+            reading.problems.append(wrong)
+        reading.refuse_others()
+        if reading.problems:
+            raise BadPlace(reading.problems)
+        return cls(**values)
+
+
+def _kind_of(value: object) -> object:
+    return value.get("type") if isinstance(value, dict) else type(value).__name__
+
+
+class _Reading:
+    """Reads properties one by one and gathers what is wrong with them."""
+
+    def __init__(self, properties: dict[str, Any]) -> None:
+        self.properties = properties
+        self.problems: list[BadParameter] = []
+        self.asked: set[str] = set()
+
+    def _refuse(self, name: str, value: object, reason: str) -> None:
+        self.problems.append(BadParameter(f"properties.{name}", value, reason))
+
+    def text(self, name: str, longest: int, *, required: bool = False, lines: bool = False) -> str | None:
+        self.asked.add(name)
+        value = self.properties.get(name)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            if required:
+                self._refuse(name, value, "is required")
+            return None
+        if not isinstance(value, str):
+            self._refuse(name, value, "is not a text")
+            return None
+        value = value.strip()
+        if len(value) > longest:
+            self._refuse(name, value[:40] + "…", f"has {len(value)} signs, {longest} are allowed")
+            return None
+        bad = next((sign for sign in value if _forbidden(sign, lines)), None)
+        if bad is not None:
+            self._refuse(name, value[:40], f"holds the control character U+{ord(bad):04X}")
+            return None
+        return value
+
+    def choice(self, name: str, choices: type[StrEnum], *, required: bool = False) -> StrEnum | None:
+        self.asked.add(name)
+        value = self.properties.get(name)
+        if value is None and not required:
+            return None
+        allowed = [str(choice) for choice in choices]
+        if value not in allowed:
+            self._refuse(name, value, "is not one of " + ", ".join(allowed))
+            return None
+        return choices(value)
+
+    def website(self, name: str) -> str | None:
+        value = self.text(name, _SHORT_MAX)
+        if value is None:
+            return None
+        if not is_web_address(value):
+            self._refuse(name, value, "is not an http or https address")
+            return None
+        return value
+
+    def identifier(self, value: object, otherwise: uuid.UUID) -> uuid.UUID:
+        if value is None:
+            return otherwise
+        try:
+            return uuid.UUID(value if isinstance(value, str) else "")
+        except ValueError:
+            self.problems.append(BadParameter("id", value, "is not a UUID"))
+            return otherwise
+
+    def refuse_others(self) -> None:
+        for name in sorted(set(self.properties) - self.asked, key=str):
+            self._refuse(name, self.properties[name], "is not a property of a place")
+
+
+def is_web_address(text: str) -> bool:
+    """Whether the text is an absolute http(s) URL with a host and without blanks."""
+    if any(sign.isspace() for sign in text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def _forbidden(sign: str, lines: bool) -> bool:
+    code = ord(sign)
+    if sign in "\n\r\t":
+        return not lines
+    return code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF)
