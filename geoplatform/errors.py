@@ -48,6 +48,10 @@ class BadPlace(GeoplatformError):
         self.problems = problems
 
 
+class BadMediaType(BadParameter):
+    """The body comes in a format we do not read."""
+
+
 class Unknown(GeoplatformError):
     """Something was asked by an identifier that names nothing here."""
 
@@ -102,6 +106,10 @@ class GateFailed(GeoplatformError):
 
 class StoreUnavailable(GeoplatformError):
     """The database does not answer, or is not the one we need."""
+
+
+class StoreBusy(GeoplatformError):
+    """The database answers, but not in the time a request may take."""
 
 
 class SchemaMismatch(GeoplatformError):

@@ -127,13 +127,14 @@ class LonLat:
         for name, value, limit in (("longitude", self.lon, 180.0), ("latitude", self.lat, 90.0)):
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise BadPoint(name, value, "is not a number")
-            if not math.isfinite(value):
+            if isinstance(value, float) and not math.isfinite(value):
                 raise BadPoint(name, str(value), "is not a finite number")
             if abs(value) > limit:
                 hint = ""
                 if name == "latitude" and abs(value) <= 180 and abs(self.lon) <= 90:
                     hint = "; longitude comes first: are the two swapped?"
-                raise BadPoint(name, value, f"{value} is outside -{limit:g}..{limit:g} degrees{hint}")
+                shown = str(value)[:24]
+                raise BadPoint(name, shown, f"{shown} is outside -{limit:g}..{limit:g} degrees{hint}")
 
     @classmethod
     def from_geojson(cls, geometry: object) -> LonLat:
@@ -199,6 +200,7 @@ class Vintage:
     edition: str
     precision_m: float
     communes: int = 0
+    communes_without_geometry: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +323,8 @@ class Submission:
             values["position"] = LonLat.from_geojson(feature.get("geometry"))
         except BadPoint as wrong:
             reading.problems.append(wrong)
+        if values["visibility"] is Visibility.PRIVATE:
+            reading.refuse("visibility", "private", "needs an account: nobody could see the place again")
         reading.refuse_others()
         if reading.problems:
             raise BadPlace(reading.problems)
@@ -339,7 +343,7 @@ class _Reading:
         self.problems: list[BadParameter] = []
         self.asked: set[str] = set()
 
-    def _refuse(self, name: str, value: object, reason: str) -> None:
+    def refuse(self, name: str, value: object, reason: str) -> None:
         self.problems.append(BadParameter(f"properties.{name}", value, reason))
 
     def text(self, name: str, longest: int, *, required: bool = False, lines: bool = False) -> str | None:
@@ -347,18 +351,18 @@ class _Reading:
         value = self.properties.get(name)
         if value is None or (isinstance(value, str) and not value.strip()):
             if required:
-                self._refuse(name, value, "is required")
+                self.refuse(name, value, "is required")
             return None
         if not isinstance(value, str):
-            self._refuse(name, value, "is not a text")
+            self.refuse(name, value, "is not a text")
             return None
         value = value.strip()
         if len(value) > longest:
-            self._refuse(name, value[:40] + "…", f"has {len(value)} signs, {longest} are allowed")
+            self.refuse(name, value[:40] + "…", f"has {len(value)} signs, {longest} are allowed")
             return None
         bad = next((sign for sign in value if _forbidden(sign, lines)), None)
         if bad is not None:
-            self._refuse(name, value[:40], f"holds the control character U+{ord(bad):04X}")
+            self.refuse(name, value[:40], f"holds the control character U+{ord(bad):04X}")
             return None
         return value
 
@@ -369,7 +373,7 @@ class _Reading:
             return None
         allowed = [str(choice) for choice in choices]
         if value not in allowed:
-            self._refuse(name, value, "is not one of " + ", ".join(allowed))
+            self.refuse(name, value, "is not one of " + ", ".join(allowed))
             return None
         return choices(value)
 
@@ -378,7 +382,7 @@ class _Reading:
         if value is None:
             return None
         if not is_web_address(value):
-            self._refuse(name, value, "is not an http or https address")
+            self.refuse(name, value, "is not an http or https address")
             return None
         return value
 
@@ -393,7 +397,7 @@ class _Reading:
 
     def refuse_others(self) -> None:
         for name in sorted(set(self.properties) - self.asked, key=str):
-            self._refuse(name, self.properties[name], "is not a property of a place")
+            self.refuse(name, self.properties[name], "is not a property of a place")
 
 
 def is_web_address(text: str) -> bool:

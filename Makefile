@@ -1,0 +1,66 @@
+# Two commands do everything: `make run` and `make test`. `make help` explains the others.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := .setup
+LOCKS := deploy/requirements
+FRONT := geoplatform/web/frontend
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-clients lint bench bless lock clean
+
+help: ## Explain every target
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(STAMPS)/run $(STAMPS)/bundle ## Install what is missing, load France, serve the map on http://127.0.0.1:8000
+	@$(BIN)/geoplatform up
+
+test: $(STAMPS)/test $(STAMPS)/bundle ## Install what tests need and run them, on a real PostGIS and a real browser
+	@$(BIN)/python -m pytest -q $(TESTS)
+
+lint: $(STAMPS)/test ## Check style and types (ruff, mypy --strict)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: $(STAMPS)/test ## Measure against named peers, one table of ratios
+	@$(BIN)/python -m tests.bench $(JOBS)
+
+bless: $(STAMPS)/test ## Write the golden files and translations anew (look at the difference before you commit it)
+	@$(BIN)/pybabel -q compile -d geoplatform/web/translations
+	@GOLDEN=bless $(BIN)/python -m pytest -q -m "" tests -k golden
+
+lock: $(STAMPS)/test ## Lock the dependencies of pyproject.toml anew
+	@for name in run test; do \
+	  extra="--extra build"; test $$name = test && extra="--all-extras -c $(LOCKS)/run.txt"; \
+	  env -u PIP_FIND_LINKS $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \
+	    $$extra -o $(LOCKS)/$$name.txt pyproject.toml; done
+
+clean: ## Remove the embedded database, caches and everything that was installed here
+	@if [ -x $(BIN)/geoplatform ]; then $(BIN)/geoplatform db destroy --yes; fi
+	@rm -rf $(VENV) $(STAMPS) data/cache geoplatform/web/static/bundle $(FRONT)/node_modules .pytest_cache .mypy_cache .ruff_cache
+
+$(STAMPS)/system-%: deploy/setup/system.sh
+	@mkdir -p $(STAMPS)
+	@sh deploy/setup/system.sh $*
+	@touch $@
+
+$(STAMPS)/run: $(LOCKS)/run.txt pyproject.toml $(STAMPS)/system-run
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked Python packages"
+	@$(BIN)/python -m pip install -q --require-hashes -r $(LOCKS)/run.txt
+	@$(BIN)/python -m pip install -q --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(STAMPS)/test: $(LOCKS)/test.txt $(STAMPS)/run $(STAMPS)/system-test
+	@echo "installing the locked packages for tests"
+	@$(BIN)/python -m pip install -q --require-hashes -r $(LOCKS)/test.txt
+	@touch $@
+
+$(STAMPS)/bundle: $(FRONT)/package-lock.json $(FRONT)/vite.config.js $(wildcard $(FRONT)/src/*) | $(STAMPS)/run
+	@echo "bundling the pages' scripts and styles"
+	@node=$$(sh deploy/setup/node.sh $(VENV)) && PATH="$$node:$$PATH" && cd $(FRONT) \
+	  && npm ci --silent --no-audit --no-fund && npm run --silent build
+	@touch $@

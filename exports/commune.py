@@ -1,0 +1,58 @@
+"""The places of one commune as a file. From the command line; to a folder of the operator's."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from geoplatform import encode
+from geoplatform.model import Place, commune_code
+from geoplatform.store import communes, places
+from geoplatform.store.engine import Store
+
+FORMATS = ("geojson", "csv")
+
+
+def write(store: Store, code: str, form: str, target: Path) -> int:
+    """Number of places written to `target`: whole or not at all (a temporary file beside it, then renamed).
+
+    UnknownCommune if the active vintage has none of this code. Places licensed `display-only` are left out.
+    """
+    counted = _Counted()
+    with store.snapshot() as connection:
+        commune = communes.get(connection, commune_code(code))
+        rows = counted.each(places.exportable_of_commune(connection, commune.code))
+        head = {
+            "name": f"places-{commune.code}",
+            "commune": {"code": commune.code, "name": commune.name},
+            "vintage": commune.vintage,
+        }
+        pieces = encode.places_csv(rows) if form == "csv" else encode.places_geojson(rows, head)
+        _write_whole(target, pieces)
+    return counted.count
+
+
+class _Counted:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def each(self, rows: Iterable[Place]) -> Iterator[Place]:
+        for row in rows:
+            self.count += 1
+            yield row
+
+
+def _write_whole(target: Path, pieces: Iterable[str]) -> None:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            stream.writelines(pieces)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

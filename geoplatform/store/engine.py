@@ -1,0 +1,167 @@
+"""Connections to the store: a reading and a writing pool over one server (or a primary and its standby).
+
+From every module of `store`; to PostgreSQL. Nothing outside `store` opens a connection.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
+
+import psycopg
+from psycopg import errors as pg
+from sqlalchemy import Connection, create_engine, exc
+from sqlalchemy.pool import QueuePool
+
+from geoplatform.errors import SchemaMismatch, StoreBusy, StoreUnavailable
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+_TRIES = 4
+_POOL_LIFETIME_S = 1800
+_CONNECT_TIMEOUT_S = 10
+
+
+class Store:
+    """The store as one database role sees it. Make it once per process; close it at the end.
+
+    `url` is a libpq connection string; `reading_url` another one for reads (a standby), the same by default;
+    `role` is taken at once after connecting; `settings` are server settings of every session.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        reading_url: str | None = None,
+        role: str | None = None,
+        pool_size: int = 8,
+        settings: dict[str, str] | None = None,
+    ) -> None:
+        common = dict(settings or {})
+        if role is not None:
+            common["role"] = role
+        self._writer = _pool(url, common, pool_size, autocommit=False)
+        self._reader = _pool(
+            reading_url or url, common | {"default_transaction_read_only": "on"}, pool_size, autocommit=True
+        )
+
+    def close(self) -> None:
+        """Give every connection back to the server."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection on which every statement is its own read-only transaction."""
+        with _translating(), self._reader.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection whose statements all see one moment (REPEATABLE READ, read-only)."""
+        with _translating(), self._reader.connect() as connection:
+            one_moment = connection.execution_options(isolation_level="REPEATABLE READ")
+            with one_moment.begin():
+                yield one_moment
+
+    def writing(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, after its transaction is committed.
+
+        The whole transaction is tried again when the connection is lost before the commit or the server asks for it
+        (SQLSTATE 40001, 40P01), so `work` must be idempotent. StoreUnavailable when that does not help.
+        """
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with _translating(), self._writer.begin() as connection:
+                    return work(connection)
+            except (_Retry, StoreUnavailable) as passing:
+                if attempt == _TRIES:
+                    raise StoreUnavailable(str(passing)) from passing
+                log.warning("transaction tried again (%d of %d): %s", attempt, _TRIES, passing)
+                time.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - not cryptography
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One writing transaction, tried once: for long loads, which their operator runs again."""
+        try:
+            with _translating(), self._writer.begin() as connection:
+                yield connection
+        except _Retry as passing:
+            raise StoreUnavailable(str(passing)) from passing
+
+    def require_schema(self) -> None:
+        """SchemaMismatch unless the database holds the schema this program was written for."""
+        with self.reading() as connection:
+            found = connection.exec_driver_sql("SELECT published.schema_version()").scalar()
+        if found != SCHEMA_VERSION:
+            raise SchemaMismatch(
+                f"the database holds schema version {found}, this program needs {SCHEMA_VERSION}",
+                found=found,
+                needed=SCHEMA_VERSION,
+            )
+
+
+class _Retry(Exception):
+    """The server asks to run the transaction again."""
+
+
+def driver(connection: Connection) -> psycopg.Connection[Any]:
+    """The psycopg connection below, for COPY and cursors that SQLAlchemy does not know."""
+    raw = connection.connection.driver_connection
+    return cast(psycopg.Connection[Any], raw)
+
+
+def _pool(url: str, settings: dict[str, str], size: int, *, autocommit: bool) -> Any:
+    options = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
+
+    def connect() -> psycopg.Connection[Any]:
+        return psycopg.connect(url, options=options, connect_timeout=_CONNECT_TIMEOUT_S, application_name="geoplatform")
+
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        pool_recycle=_POOL_LIFETIME_S,
+        isolation_level="AUTOCOMMIT" if autocommit else "READ COMMITTED",
+    )
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+@contextmanager
+def _translating() -> Iterator[None]:
+    """Turns what the driver raises about the server (not about our data) into our own nouns."""
+    try:
+        yield
+    except exc.TimeoutError as full:
+        raise StoreBusy("every database connection is in use") from full
+    except exc.DBAPIError as wrapped:
+        _raise_as_ours(wrapped.orig, wrapped)
+        raise
+    except psycopg.Error as bare:
+        _raise_as_ours(bare, bare)
+        raise
+
+
+def _raise_as_ours(error: BaseException | None, cause: BaseException) -> None:
+    if isinstance(error, pg.QueryCanceled):
+        raise StoreBusy("the query took longer than it may (statement timeout)") from cause
+    if isinstance(error, pg.SerializationFailure | pg.DeadlockDetected):
+        raise _Retry(str(error)) from cause
+    if isinstance(error, pg.UndefinedTable | pg.UndefinedFunction | pg.InvalidSchemaName):
+        raise SchemaMismatch(f"the database lacks what this program needs: {error}") from cause
+    if isinstance(error, psycopg.OperationalError):
+        raise StoreUnavailable(f"the database does not answer: {error}") from cause

@@ -1,0 +1,256 @@
+"""Places: submitted one by one, loaded in bulk, read as the public sees them. From the web and the loaders."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from geoalchemy2 import functions as geo
+from psycopg import errors as pg
+from sqlalchemy import Connection, Select, exc, func, select, text
+
+from geoplatform.errors import BadParameter, BadPlace, DuplicatePlace, NoVintage
+from geoplatform.model import (
+    Category,
+    Kind,
+    Licence,
+    LonLat,
+    Method,
+    Place,
+    Placement,
+    Source,
+    Submission,
+    Verdict,
+)
+from geoplatform.store.engine import driver
+from geoplatform.store.tables import categories, exportable_places, places
+
+#: Columns of a bulk row, in order; the position travels as EWKB.
+BULK = {
+    "id": "uuid",
+    "kind": "text",
+    "category": "text",
+    "name": "text",
+    "description": "text",
+    "address": "text",
+    "phone": "text",
+    "website": "text",
+    "opening_hours": "text",
+    "licence": "text",
+    "source": "text",
+    "source_name": "text",
+    "geom": "bytea",
+}
+_STREAMED_AT_ONCE = 1000
+
+_SUBMIT = text("""
+    SELECT verdict, method, commune_code, distance_m
+    FROM published.submit_place(:id, :kind, :category, :name, :description, :address, :phone, :website, :opening_hours,
+                                :licence, :visibility, :lon, :lat, :actor, :now)
+""")
+
+
+def submit(connection: Connection, submission: Submission, actor: str, now: dt.datetime) -> bool:
+    """Whether the place is new; False when this very submission was stored before (a retry).
+
+    The place, its verdict and its line in the change log are one statement. BadPlace for a category that its kind does
+    not have; DuplicatePlace if another place has that identifier; NoVintage before the first boundaries are active.
+    """
+    values = {
+        "id": submission.id,
+        "kind": submission.kind.value,
+        "category": submission.category,
+        "name": submission.name,
+        "description": submission.description,
+        "address": submission.address,
+        "phone": submission.phone,
+        "website": submission.website,
+        "opening_hours": submission.opening_hours,
+        "licence": submission.licence.value,
+        "visibility": submission.visibility.value,
+        "lon": submission.position.lon,
+        "lat": submission.position.lat,
+        "actor": actor,
+        "now": now,
+    }
+    try:
+        stored = connection.execute(_SUBMIT, values).one_or_none()
+    except exc.DBAPIError as error:
+        if isinstance(error.orig, pg.ForeignKeyViolation):
+            reason = f"is not a category of the kind {submission.kind}"
+            raise BadPlace([BadParameter("properties.category", submission.category, reason)]) from error
+        if isinstance(error.orig, pg.ObjectNotInPrerequisiteState):
+            raise NoVintage("no boundaries are loaded yet: nothing can be placed") from error
+        raise
+    if stored is not None:
+        return True
+    if not _same_as_stored(connection, values):
+        raise DuplicatePlace(f"the identifier {submission.id} belongs to another place", id=str(submission.id))
+    return False
+
+
+def _same_as_stored(connection: Connection, values: dict[str, Any]) -> bool:
+    return bool(
+        connection.execute(
+            text("""
+                SELECT published.is_place(:id, :kind, :category, :name, :description, :address, :phone, :website,
+                                          :opening_hours, :licence, :visibility, :lon, :lat)
+            """),
+            values,
+        ).scalar_one()
+    )
+
+
+def load_bulk(connection: Connection, rows: Iterable[tuple[Any, ...]], actor: str, now: dt.datetime) -> int:
+    """Number of places stored from rows in the order of `BULK`: copied, placed on the active vintage, logged.
+
+    All in the caller's transaction. NoVintage before the first boundaries are active.
+    """
+    names = ", ".join(BULK)
+    with (
+        driver(connection).cursor() as cursor,
+        cursor.copy(f"COPY geoplatform.arrival ({names}) FROM STDIN (FORMAT binary)") as copy,
+    ):
+        copy.set_types(list(BULK.values()))
+        for row in rows:
+            copy.write_row(row)
+    try:
+        accepted = connection.execute(
+            text("SELECT geoplatform.accept_arrivals(:actor, :now)"), {"actor": actor, "now": now}
+        )
+    except exc.DBAPIError as error:
+        if isinstance(error.orig, pg.ObjectNotInPrerequisiteState):
+            raise NoVintage("no boundaries are active: load communes first") from error
+        raise
+    return int(accepted.scalar_one())
+
+
+def referenced(connection: Connection, authority: str) -> dict[str, uuid.UUID]:
+    """Places a register already gave, by its own reference."""
+    rows = connection.execute(
+        text("SELECT reference, place_id FROM geoplatform.place_reference WHERE authority = :authority"),
+        {"authority": authority},
+    )
+    return {row.reference: row.place_id for row in rows}
+
+
+def refer(connection: Connection, authority: str, references: Iterable[tuple[str, uuid.UUID]]) -> None:
+    """Remember by which reference a register calls each place."""
+    with (
+        driver(connection).cursor() as cursor,
+        cursor.copy(
+            "COPY geoplatform.place_reference (authority, reference, place_id) FROM STDIN (FORMAT binary)"
+        ) as copy,
+    ):
+        copy.set_types(["text", "text", "uuid"])
+        for reference, place_id in references:
+            copy.write_row((authority, reference, place_id))
+
+
+def own_polygon_covers(connection: Connection, pairs: list[tuple[uuid.UUID, str]]) -> list[tuple[str, bool | None]]:
+    """For each (place, commune it should lie in) that commune's code and whether its active polygon covers the place.
+
+    None where the commune has no polygon.
+    """
+    rows = connection.execute(
+        text("""
+            SELECT pair.code, ST_Covers(c.geom, p.geom)
+            FROM unnest(CAST(:ids AS uuid[]), CAST(:codes AS text[])) AS pair (id, code)
+            JOIN geoplatform.place AS p ON p.id = pair.id
+            LEFT JOIN geoplatform.commune AS c ON c.vintage_id = geoplatform.active_vintage() AND c.code = pair.code
+            ORDER BY pair.code
+        """),
+        {"ids": [place_id for place_id, _ in pairs], "codes": [code for _, code in pairs]},
+    )
+    return [(code, covers) for code, covers in rows]
+
+
+def withdraw_synthetic(connection: Connection) -> int:
+    """Number of demonstration places removed, with their traces: they were nobody's."""
+    connection.execute(
+        text("""
+            INSERT INTO geoplatform.change (operation, place_id, version, occurred_at, actor, geom_before)
+            SELECT 'delete', id, version + 1, now(), 'demo', geom FROM geoplatform.place WHERE source = 'synthetic'
+        """)
+    )
+    return connection.execute(text("DELETE FROM geoplatform.place WHERE source = 'synthetic'")).rowcount
+
+
+def get(connection: Connection, place_id: uuid.UUID) -> Place | None:
+    """The place as the public sees it, or None."""
+    row = connection.execute(_SELECT_PLACE.where(places.c.id == place_id)).one_or_none()
+    return _place(row) if row else None
+
+
+def of_commune(connection: Connection, code: str, limit: int) -> list[Place]:
+    """The first places of a commune, by kind then name."""
+    query = _SELECT_PLACE.where(places.c.commune_code == code)
+    return [
+        _place(row)
+        for row in connection.execute(query.order_by(places.c.kind, places.c.name, places.c.fid).limit(limit))
+    ]
+
+
+def counts_of_commune(connection: Connection, code: str) -> dict[str, int]:
+    """Number of places of a commune by kind."""
+    query = select(places.c.kind, func.count()).where(places.c.commune_code == code).group_by(places.c.kind)
+    return dict(connection.execute(query).tuples().all())
+
+
+def exportable_of_commune(connection: Connection, code: str) -> Iterator[Place]:
+    """Every place of a commune that a download may hold, by its number; streamed through a cursor of the server."""
+    query = _public(exportable_places).where(exportable_places.c.commune_code == code).order_by(exportable_places.c.fid)
+    result = connection.execution_options(stream_results=True, yield_per=_STREAMED_AT_ONCE).execute(query)
+    for row in result:
+        yield _place(row)
+
+
+def count_by_source(connection: Connection) -> dict[str, int]:
+    """Number of public places by source."""
+    rows = connection.execute(select(places.c.source, func.count()).group_by(places.c.source))
+    return dict(rows.tuples().all())
+
+
+def all_categories(connection: Connection) -> dict[str, Category]:
+    """Every category by its code."""
+    rows = connection.execute(select(categories).order_by(categories.c.kind, categories.c.code))
+    return {row.code: Category(row.code, Kind(row.kind), row.label_fr, row.label_en, row.osm_tag) for row in rows}
+
+
+def _public(table: Any) -> Select[Any]:
+    columns = [column for column in table.c if column.name not in ("geom", "geom_3857")]
+    return select(*columns, geo.ST_X(table.c.geom).label("lon"), geo.ST_Y(table.c.geom).label("lat"))
+
+
+_SELECT_PLACE = _public(places)
+
+
+def _place(row: Any) -> Place:
+    return Place(
+        id=row.id,
+        kind=Kind(row.kind),
+        category=row.category,
+        name=row.name,
+        description=row.description,
+        address=row.address,
+        phone=row.phone,
+        website=row.website,
+        opening_hours=row.opening_hours,
+        licence=Licence(row.licence),
+        source=Source(row.source),
+        source_name=row.source_name,
+        position=None if row.lon is None else LonLat(row.lon, row.lat),
+        placement=Placement(
+            verdict=Verdict(row.verdict),
+            method=Method(row.method),
+            commune_code=row.commune_code,
+            commune_name=row.commune_name,
+            vintage=row.vintage,
+            distance_m=row.distance_m,
+        ),
+        version=row.version,
+        created_on=row.created_on,
+        modified_on=row.modified_on,
+    )

@@ -1,0 +1,58 @@
+"""Installs the SQL files into a database. From the command line and the tests; to PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+
+from geoplatform.errors import SchemaMismatch, StoreUnavailable
+from geoplatform.store.engine import SCHEMA_VERSION
+
+_PACKAGED = Path(__file__).parents[1] / "_sql"
+_CHECKOUT = Path(__file__).parents[2] / "sql"
+_NEEDED_POSTGRESQL = 15_00_00
+_INSTALL_LOCK = 0x67656F70  # "geop"
+
+
+def files() -> list[Path]:
+    """The numbered SQL files in order, from the wheel or from the checkout."""
+    folder = _PACKAGED if _PACKAGED.is_dir() else _CHECKOUT
+    return sorted(folder.glob("[0-9][0-9][0-9]_*.sql"))
+
+
+def install(url: str) -> bool:
+    """Whether the schema had to be installed: all of it in one transaction, or nothing.
+
+    `url` must be of a role that may create roles, extensions and schemas. Two programs at once: the second waits and
+    finds it done. SchemaMismatch if another version is there; StoreUnavailable if the server is out of reach or too old.
+    """
+    try:
+        with psycopg.connect(url, connect_timeout=10) as connection:
+            if connection.info.server_version < _NEEDED_POSTGRESQL:
+                raise StoreUnavailable(f"PostgreSQL {connection.info.server_version // 10000} is too old: 15 is needed")
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_INSTALL_LOCK,))
+            found = installed_version(connection)
+            if found == SCHEMA_VERSION:
+                return False
+            if found is not None:
+                raise SchemaMismatch(
+                    f"the database holds schema version {found}, this program brings {SCHEMA_VERSION}",
+                    found=found,
+                    needed=SCHEMA_VERSION,
+                )
+            for file in files():
+                connection.execute(file.read_bytes())
+            connection.execute("INSERT INTO geoplatform.installation (schema_version) VALUES (%s)", (SCHEMA_VERSION,))
+            return True
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable(f"the database does not answer: {error}") from error
+
+
+def installed_version(connection: psycopg.Connection) -> int | None:
+    """The newest schema version the database was brought to, or None where nothing of ours is there."""
+    there = connection.execute("SELECT to_regclass('geoplatform.installation') IS NOT NULL").fetchone()
+    if there is None or not there[0]:
+        return None
+    row = connection.execute("SELECT max(schema_version) FROM geoplatform.installation").fetchone()
+    return row[0] if row else None

@@ -1,0 +1,239 @@
+"""The SQL files' tables and views mirrored for SQLAlchemy and GeoAlchemy2.
+
+Never creates anything: `sql/` owns the definitions, and tests/sql/test_mirror.py holds both together. Queries read the
+published views; the private tables are here for the loaders' sake.
+"""
+
+from __future__ import annotations
+
+from geoalchemy2 import Geometry
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
+
+metadata = MetaData()
+
+
+def _geometry(kind: str, srid: int, name: str = "geom") -> Column[object]:
+    return Column(name, Geometry(kind, srid=srid, spatial_index=False))
+
+
+def _moment(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True))
+
+
+vintages = Table(
+    "vintages",
+    metadata,
+    Column("id", Integer),
+    Column("year", SmallInteger),
+    *(Column(name, Text) for name in ("title", "state", "publisher", "attribution", "licence", "edition")),
+    Column("precision_m", REAL),
+    _moment("activated_at"),
+    Column("communes", Integer),
+    Column("communes_without_geometry", Integer),
+    Column("report", JSONB),
+    schema="published",
+)
+
+regions = Table(
+    "regions",
+    metadata,
+    Column("fid", BigInteger),
+    Column("code", Text),
+    Column("name", Text),
+    Column("vintage", SmallInteger),
+    schema="published",
+)
+
+departments = Table(
+    "departments",
+    metadata,
+    Column("fid", BigInteger),
+    Column("code", Text),
+    Column("name", Text),
+    Column("region_code", Text),
+    Column("vintage", SmallInteger),
+    _geometry("MULTIPOLYGON", 4326),
+    _geometry("MULTIPOLYGON", 3857, "geom_3857"),
+    schema="published",
+)
+
+epci = Table(
+    "epci",
+    metadata,
+    Column("fid", BigInteger),
+    Column("code", Text),
+    Column("name", Text),
+    Column("kind", Text),
+    Column("vintage", SmallInteger),
+    schema="published",
+)
+
+communes = Table(
+    "communes",
+    metadata,
+    Column("fid", BigInteger),
+    Column("code", Text),
+    Column("name", Text),
+    Column("department_code", Text),
+    Column("department_name", Text),
+    Column("region_code", Text),
+    Column("region_name", Text),
+    Column("epci_code", Text),
+    Column("epci_name", Text),
+    Column("territory_code", Text),
+    Column("postal_codes", ARRAY(Text)),
+    Column("population", Integer),
+    Column("area_km2", Double),
+    Column("geometry_source", Text),
+    Column("vintage", SmallInteger),
+    Column("search_key", Text),
+    _geometry("MULTIPOLYGON", 4326),
+    _geometry("MULTIPOLYGON", 3857, "geom_3857"),
+    schema="published",
+)
+
+categories = Table(
+    "categories",
+    metadata,
+    *(Column(name, Text) for name in ("code", "kind", "label_fr", "label_en", "osm_tag")),
+    schema="published",
+)
+
+
+def _places(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("id", Uuid),
+        Column("fid", BigInteger),
+        *(Column(text, Text) for text in ("kind", "category", "name", "description", "address", "phone", "website")),
+        *(Column(text, Text) for text in ("opening_hours", "licence", "source", "source_name", "verdict", "method")),
+        *(
+            Column(text, Text)
+            for text in ("commune_code", "commune_name", "department_code", "region_code", "epci_code")
+        ),
+        Column("distance_m", REAL),
+        Column("vintage", SmallInteger),
+        Column("commune_code_at_entry", Text),
+        Column("version", Integer),
+        Column("created_on", Date),
+        Column("modified_on", Date),
+        _geometry("POINT", 4326),
+        _geometry("POINT", 3857, "geom_3857"),
+        schema="published",
+    )
+
+
+places = _places("places")
+exportable_places = _places("exportable_places")
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("seq", BigInteger),
+    Column("operation", Text),
+    Column("place_id", Uuid),
+    Column("version", Integer),
+    Column("occurred_on", Date),
+    Column("commune_code_before", Text),
+    Column("commune_code_after", Text),
+    schema="published",
+)
+
+place = Table(
+    "place",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("fid", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("category", Text),
+    Column("name", Text, nullable=False),
+    *(Column(text, Text) for text in ("description", "address", "phone", "website", "opening_hours")),
+    *(Column(text, Text, nullable=False) for text in ("licence", "visibility", "status", "source")),
+    Column("source_name", Text),
+    Column("version", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("modified_at", DateTime(timezone=True), nullable=False),
+    Column("commune_code_at_entry", Text),
+    Column("geom", Geometry("POINT", srid=4326, spatial_index=False), nullable=False),
+    _geometry("POINT", 4326, "shown_geom"),
+    _geometry("POINT", 3857, "shown_geom_3857"),
+    schema="geoplatform",
+)
+
+placement = Table(
+    "placement",
+    metadata,
+    Column("place_id", Uuid, primary_key=True),
+    Column("vintage_id", Integer, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("commune_code", Text),
+    Column("distance_m", REAL),
+    schema="geoplatform",
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("secret_sha256", LargeBinary, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    _moment("expires_at"),
+    _moment("revoked_at"),
+    schema="geoplatform",
+)
+
+territory = Table(
+    "territory",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("legal_srid", Integer, nullable=False),
+    schema="geoplatform",
+)
+
+vintage = Table(
+    "vintage",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("year", SmallInteger, nullable=False),
+    *(
+        Column(name, Text, nullable=False)
+        for name in ("title", "state", "publisher", "attribution", "licence", "edition")
+    ),
+    Column("source_file", Text, nullable=False),
+    Column("source_sha256", Text, nullable=False),
+    Column("precision_m", REAL, nullable=False),
+    Column("report", JSONB, nullable=False),
+    Column("staged_at", DateTime(timezone=True), nullable=False),
+    _moment("activated_at"),
+    _moment("retired_at"),
+    schema="geoplatform",
+)
+
+land = Table(
+    "land",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("country", Text, nullable=False),
+    Column("is_france", Boolean, nullable=False),
+    Column("geom", Geometry("POLYGON", srid=4326, spatial_index=False), nullable=False),
+    schema="geoplatform",
+)

@@ -1,0 +1,49 @@
+"""The only code that speaks HTTP. `create_app` is what `geoplatform serve` runs, once in each worker."""
+
+from __future__ import annotations
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from geoplatform.config import Settings
+from geoplatform.store.engine import Store
+from geoplatform.web import (
+    api,
+    communes,
+    context,
+    health,
+    home,
+    language,
+    limits,
+    places,
+    problems,
+    security,
+    tiles,
+)
+
+#: Largest request body, in bytes: a place with its longest texts in the longest escapes fits four times.
+MAX_BODY = 128 * 1024
+
+
+def create_app(settings: Settings | None = None, store: Store | None = None) -> Flask:
+    """The web application over a store; both are made from the environment when they are not given.
+
+    Misuse if there is no database URL: whoever starts the workers knows it (`geoplatform serve`).
+    """
+    settings = settings or Settings.from_environment()
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.json.ensure_ascii = True  # type: ignore[attr-defined]  # a hostile value is echoed as plain ASCII
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    context.attach(app, settings, store)
+    language.attach(app)
+    security.attach(app)
+    problems.attach(app)
+    limits.attach(app, settings)
+    for room in (home, communes, places, tiles, api, health):
+        app.register_blueprint(room.blueprint)
+    return app

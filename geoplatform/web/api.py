@@ -1,0 +1,63 @@
+"""The API that submits places and tells where a point lies."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+import uuid6
+from flask import Blueprint, Response, jsonify, make_response, url_for
+
+from geoplatform import encode
+from geoplatform.errors import UnknownPlace
+from geoplatform.model import Submission
+from geoplatform.store import communes, places, tokens
+from geoplatform.web import context, params
+from geoplatform.web.limits import limiter, rate
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+
+
+@blueprint.post("/places")
+@limiter.limit(lambda: rate("submit"))
+def submit() -> Response:
+    """Store a place: a GeoJSON Feature in, 201 with its Location and verdict out; 200 when it was stored before."""
+    now = dt.datetime.now(dt.UTC)
+    store = context.store()
+    with store.reading() as connection:
+        actor = tokens.label_of(connection, params.bearer_token(), now)
+    submission = Submission.from_feature(params.json_body(), uuid.UUID(str(uuid6.uuid7())))
+    new = store.writing(lambda connection: places.submit(connection, submission, actor, now))
+    with store.reading() as connection:
+        stored = places.get(connection, submission.id)
+    body = encode.place_feature(stored) if stored else {"type": "Feature", "id": str(submission.id)}
+    response = make_response(encode.dumps(body), 201 if new else 200)
+    response.mimetype = "application/geo+json"
+    response.headers["Location"] = url_for("api.place", place_id=submission.id, _external=True)
+    return response
+
+
+@blueprint.get("/places/<uuid:place_id>")
+@limiter.limit(lambda: rate("read"))
+def place(place_id: uuid.UUID) -> Response:
+    """One place as a GeoJSON Feature."""
+    with context.store().reading() as connection:
+        found = places.get(connection, place_id)
+    if found is None:
+        raise UnknownPlace(place_id)
+    return Response(encode.dumps(encode.place_feature(found)), mimetype="application/geo+json")
+
+
+@blueprint.get("/placement")
+@limiter.limit(lambda: rate("read"))
+def placement() -> Response:
+    """Where the point `lon`, `lat` lies: verdict, method, commune, metres to the nearest limit where under 1 km."""
+    position = params.position()
+    with context.store().reading() as connection:
+        found = communes.covering(connection, position)
+    return jsonify(
+        verdict=found.verdict,
+        method=found.method,
+        commune_code=found.commune_code,
+        distance_m=None if found.distance_m is None else round(found.distance_m, 1),
+    )

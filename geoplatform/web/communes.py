@@ -1,0 +1,123 @@
+"""Communes: searched, shown as a page or GeoJSON, with their places to read or download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import (
+    Blueprint,
+    Response,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
+from werkzeug.wrappers import Response as AnyResponse
+
+from geoplatform import encode
+from geoplatform.errors import BadParameter
+from geoplatform.model import Commune, Place, commune_code
+from geoplatform.store import communes, places
+from geoplatform.store.engine import Store
+from geoplatform.web import context, params
+from geoplatform.web.limits import limiter, rate
+
+blueprint = Blueprint("communes", __name__)
+
+GEOJSON = "application/geo+json"
+_SHOWN_PLACES = 200
+
+
+@blueprint.get("/communes")
+@limiter.limit(lambda: rate("read"))
+def search() -> Response:
+    """Communes that `q` may mean: a name, an INSEE code or a postal code."""
+    words = params.words()
+    if not words:
+        raise BadParameter("q", words, "is required: a name, an INSEE code or a postal code")
+    with context.store().reading() as connection:
+        hits = communes.find(connection, words, params.limit(10, 100))
+    return jsonify(communes=[_hit(commune) for commune in hits])
+
+
+@blueprint.get("/communes/<code>")
+@limiter.limit(lambda: rate("read"))
+def page(code: str) -> AnyResponse | str:
+    """The commune: a page for people, its limits as GeoJSON for programs."""
+    known = commune_code(code)
+    if known != code:
+        return redirect(url_for("communes.page", code=known), 308)
+    wanted = params.page_format()
+    with context.store().reading() as connection:
+        commune = communes.get(connection, known)
+        if wanted == "geojson":
+            return _geojson(encode.commune_feature(commune, communes.geometry_json(connection, known)))
+        counts = places.counts_of_commune(connection, known)
+        return render_template(
+            "commune.html",
+            commune=commune,
+            counts=counts,
+            places=places.of_commune(connection, known, _SHOWN_PLACES),
+            places_total=sum(counts.values()),
+            categories=places.all_categories(connection),
+            neighbours=communes.neighbours(connection, known),
+        )
+
+
+@blueprint.get("/communes/<code>/places.<suffix>")
+@limiter.limit(lambda: rate("read"))
+def dump(code: str, suffix: str) -> Response:
+    """Every place of the commune that may be downloaded, streamed as `geojson` or `csv`; each row names its licence."""
+    known = commune_code(code)
+    if suffix not in ("geojson", "csv"):
+        raise BadParameter("format", suffix[:20], "is not one of geojson, csv")
+    store = context.store()
+    with store.reading() as connection:
+        commune = communes.get(connection, known)
+    rows = _rows(store, known)
+    if suffix == "csv":
+        response = Response(stream_with_context(encode.places_csv(rows)), mimetype="text/csv")
+        response.headers["Content-Type"] = "text/csv; charset=utf-8; header=present"
+    else:
+        response = Response(stream_with_context(encode.places_geojson(rows, _head(commune))), mimetype=GEOJSON)
+    response.headers["Content-Disposition"] = f'attachment; filename="places-{known}.{suffix}"'
+    return response
+
+
+def _rows(store: Store, code: str) -> Iterator[Place]:
+    with store.snapshot() as connection:
+        yield from places.exportable_of_commune(connection, code)
+
+
+def _head(commune: Commune) -> dict[str, object]:
+    vintage = context.active_vintage()
+    return {
+        "name": f"places-{commune.code}",
+        "commune": {"code": commune.code, "name": commune.name},
+        "vintage": commune.vintage,
+        "attribution": vintage.attribution if vintage else None,
+        "licence": "each feature names its own in properties.licence (SPDX)",
+    }
+
+
+def _hit(commune: Commune) -> dict[str, object]:
+    return {
+        "code": commune.code,
+        "name": commune.name,
+        "department_code": commune.department_code,
+        "department_name": commune.department_name,
+        "postal_codes": list(commune.postal_codes),
+        "population": commune.population,
+        "url": url_for("communes.page", code=commune.code),
+    }
+
+
+def _geojson(text: str) -> Response:
+    response = Response(text, mimetype=GEOJSON)
+    response.add_etag()
+    response.headers["Cache-Control"] = "public, max-age=300"
+    response.vary.add("Accept")
+    response.make_conditional(request)
+    return response

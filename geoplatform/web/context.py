@@ -1,0 +1,78 @@
+"""What every view may reach: the settings and the store of this application."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from flask import Flask, current_app, g, url_for
+
+from geoplatform import __version__
+from geoplatform.config import Settings
+from geoplatform.errors import Misuse
+from geoplatform.model import Vintage
+from geoplatform.store import vintages
+from geoplatform.store.engine import Store
+
+T = TypeVar("T")
+_KEY = "geoplatform"
+_WEB_ROLE = "geoplatform_web"
+_THREADS = 8
+BUNDLE = Path(__file__).parent / "static" / "bundle"
+
+
+def attach(app: Flask, settings: Settings, store: Store | None) -> None:
+    """Give the application its settings and store, and the templates what they all use."""
+    app.extensions[_KEY] = (settings, store or open_store(settings), {})
+    app.context_processor(lambda: {"asset": asset, "version": __version__, "vintage": active_vintage()})
+
+
+def open_store(settings: Settings) -> Store:
+    """The store as the web may see it: its own URL, or the general one with the web's role."""
+    if settings.web_database_url:
+        return Store(settings.web_database_url, pool_size=_THREADS)
+    if settings.database_url:
+        return Store(settings.database_url, role=_WEB_ROLE, pool_size=_THREADS)
+    raise Misuse("no database is named: start the web with `geoplatform serve`, or set GEOPLATFORM_WEB_DATABASE_URL")
+
+
+def settings() -> Settings:
+    """Settings of the running application."""
+    return current_app.extensions[_KEY][0]  # type: ignore[no-any-return]
+
+
+def store() -> Store:
+    """Store of the running application."""
+    return current_app.extensions[_KEY][1]  # type: ignore[no-any-return]
+
+
+def remembered(name: str, seconds: float, make: Callable[[], T]) -> T:
+    """What `make` returned at most so many seconds ago in this process: for figures that may be a little old."""
+    kept = current_app.extensions[_KEY][2]
+    now = time.monotonic()
+    if name not in kept or kept[name][0] < now:
+        kept[name] = (now + seconds, make())
+    return kept[name][1]  # type: ignore[no-any-return]
+
+
+def active_vintage() -> Vintage | None:
+    """The vintage in force, asked once per request at most."""
+    if "vintage" not in g:
+        with store().reading() as connection:
+            g.vintage = vintages.active(connection)
+    return g.vintage  # type: ignore[no-any-return]
+
+
+def asset(name: str) -> str:
+    """URL of a bundled file, with a mark of its content so that browsers may keep it for ever."""
+    return url_for("static", filename=f"bundle/{name}", v=_mark(name))
+
+
+@cache
+def _mark(name: str) -> str:
+    file = BUNDLE / name
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.is_file() else "0"

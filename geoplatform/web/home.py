@@ -1,0 +1,63 @@
+"""The home page: search a commune, the map of France, figures."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, redirect, render_template, request
+from werkzeug.wrappers import Response
+
+from geoplatform.errors import BadParameter
+from geoplatform.store import communes, places
+from geoplatform.web import context, language, params
+from geoplatform.web.limits import limiter, rate
+
+blueprint = Blueprint("home", __name__)
+
+PILOTS = ["97414", "97407", "97408"]
+_HITS = 30
+_FIGURES_FOR_S = 30
+_COOKIE_S = 365 * 86_400
+
+
+@blueprint.get("/")
+@limiter.limit(lambda: rate("read"))
+def index() -> str:
+    """Search form, hits where words are given, figures."""
+    words = params.words()
+    with context.store().reading() as connection:
+        hits = communes.find(connection, words, _HITS) if words else []
+        pilots = communes.some(connection, PILOTS)
+    return render_template("home.html", q=words, hits=hits, pilots=pilots, figures=_figures())
+
+
+@blueprint.get("/lang/<lang>", endpoint="language")
+def language_choice(lang: str) -> Response:
+    """Remember the language, and go back to where the reader was (on this site only)."""
+    if lang not in language.LANGUAGES:
+        raise BadParameter("lang", lang[:20], "is not one of " + ", ".join(language.LANGUAGES))
+    back = urlsplit(request.args.get("next", "/"))
+    inside = (
+        not back.scheme and not back.netloc and back.path.startswith("/") and not back.path.startswith(("//", "/\\"))
+    )
+    answer = redirect(back.geturl() if inside else "/")
+    answer.set_cookie(language.COOKIE, lang, max_age=_COOKIE_S, httponly=True, samesite="Lax", secure=request.is_secure)
+    return answer
+
+
+def _figures() -> dict[str, Any]:
+    def count() -> dict[str, Any]:
+        with context.store().reading() as connection:
+            by_source = places.count_by_source(connection)
+        return {
+            "places": sum(by_source.values()),
+            **{f"{source}_places": by_source.get(source, 0) for source in ("register", "citizen", "synthetic")},
+        }
+
+    vintage = context.active_vintage()
+    return {
+        "communes": vintage.communes if vintage else 0,
+        "communes_without_geometry": vintage.communes_without_geometry if vintage else 0,
+        **context.remembered("figures", _FIGURES_FOR_S, count),
+    }

@@ -1,0 +1,100 @@
+"""What a request says, read once at the door into types of the model."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from flask import request
+
+from geoplatform.errors import BadMediaType, BadParameter, BadPoint, NotAuthorised
+from geoplatform.model import LonLat, TileAddress
+
+_JSON_TYPES = ("application/geo+json", "application/json")
+_PROGRAMS = ("/api/", "/tiles/", "/health/")
+
+
+def wants_html() -> bool:
+    """Whether the answer is for a person: `f` decides, else the path, else what the client accepts."""
+    asked = request.args.get("f")
+    if asked is not None:
+        return asked == "html"
+    if request.path.startswith(_PROGRAMS):
+        return False
+    best = request.accept_mimetypes.best_match(["text/html", "application/geo+json", "application/json"], "text/html")
+    return best == "text/html"
+
+
+def page_format() -> str:
+    """`html` or `geojson`, for a resource that has both. BadParameter for another `f`."""
+    asked = request.args.get("f")
+    if asked not in (None, "html", "geojson", "json"):
+        raise BadParameter("f", asked, "is not one of html, geojson, json", allowed=["html", "geojson", "json"])
+    return "html" if wants_html() else "geojson"
+
+
+def limit(default: int, largest: int) -> int:
+    """The `limit` parameter, from 1 to `largest`. BadParameter otherwise."""
+    raw = request.args.get("limit")
+    if raw is None:
+        return default
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 9 and 1 <= int(raw) <= largest):
+        raise BadParameter("limit", raw[:40], f"is not a whole number from 1 to {largest}")
+    return int(raw)
+
+
+def words() -> str:
+    """The search words in `q`, without control characters."""
+    return "".join(sign for sign in request.args.get("q", "") if sign.isprintable()).strip()
+
+
+def position() -> LonLat:
+    """`lon` and `lat` in degrees. BadPoint names the one that is missing or wrong."""
+    return LonLat(_degrees("lon"), _degrees("lat"))
+
+
+def _degrees(name: str) -> float:
+    raw = request.args.get(name, "")
+    try:
+        value = float(raw)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadPoint(name, raw[:40], "is not a finite number of degrees")
+    return value
+
+
+def tile_address(z: str, x: str, y: str) -> TileAddress:
+    """The tile these path segments name. BadTile if it is outside the pyramid."""
+    return TileAddress(*(int(part) if len(part) < 9 else 10**9 for part in (z, x, y)))
+
+
+def bearer_token() -> str:
+    """The secret in the Authorization header. NotAuthorised without one."""
+    given = request.authorization
+    if given is None or given.type != "bearer" or not given.token:
+        raise NotAuthorised("this needs an operator-issued token: Authorization: Bearer …")
+    return given.token
+
+
+def json_body() -> Any:
+    """The body as JSON. BadParameter, with line and column, if it is none."""
+    if request.mimetype not in _JSON_TYPES:
+        raise BadMediaType("Content-Type", request.mimetype, "is not one of " + ", ".join(_JSON_TYPES))
+    try:
+        return json.loads(request.get_data().decode("utf-8"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise BadParameter("body", None, f"is not UTF-8: byte {error.start}") from error
+    except json.JSONDecodeError as error:
+        raise BadParameter(
+            "body", None, f"is not JSON: {error.msg}, line {error.lineno} column {error.colno}"
+        ) from error
+    except RecursionError as error:
+        raise BadParameter("body", None, "is nested too deeply") from error
+    except ValueError as error:
+        raise BadParameter("body", None, f"is not JSON: {error}") from error
+
+
+def _refuse_constant(name: str) -> Any:
+    raise BadParameter("body", name, f"holds {name}, which JSON does not have")

@@ -1,0 +1,35 @@
+"""Places: the page of one, or its GeoJSON."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, Response, render_template
+
+from geoplatform import encode
+from geoplatform.errors import UnknownPlace
+from geoplatform.store import communes, places
+from geoplatform.web import context, params
+from geoplatform.web.limits import limiter, rate
+
+blueprint = Blueprint("places", __name__)
+
+
+@blueprint.get("/places/<uuid:place_id>")
+@limiter.limit(lambda: rate("read"))
+def page(place_id: uuid.UUID) -> Response | str:
+    """The place: a page for people, a GeoJSON Feature for programs."""
+    wanted = params.page_format()
+    with context.store().reading() as connection:
+        place = places.get(connection, place_id)
+        if place is None:
+            raise UnknownPlace(place_id)
+        if wanted == "geojson":
+            return Response(encode.dumps(encode.place_feature(place)), mimetype="application/geo+json")
+        code = place.placement.commune_code
+        return render_template(
+            "place.html",
+            place=place,
+            category=places.all_categories(connection).get(place.category or ""),
+            commune=communes.get(connection, code) if code else None,
+        )

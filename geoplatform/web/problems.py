@@ -1,0 +1,133 @@
+"""Errors as RFC 9457 problem documents, or as a page for a browser. The one table from class to status."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask_babel import gettext as _
+from werkzeug.exceptions import HTTPException
+
+from geoplatform.errors import (
+    BadMediaType,
+    BadParameter,
+    BadPlace,
+    BadPoint,
+    BadTile,
+    DuplicatePlace,
+    GeoplatformError,
+    NotAuthorised,
+    NoVintage,
+    SchemaMismatch,
+    StoreBusy,
+    StoreUnavailable,
+    Unknown,
+    UnknownCommune,
+    UnknownPlace,
+)
+from geoplatform.web.params import wants_html
+
+log = logging.getLogger(__name__)
+
+#: The first class that fits counts.
+STATUS: tuple[tuple[type[GeoplatformError], int], ...] = (
+    (BadPlace, 422),
+    (BadPoint, 422),
+    (BadTile, 404),
+    (BadMediaType, 415),
+    (BadParameter, 400),
+    (NotAuthorised, 401),
+    (Unknown, 404),
+    (DuplicatePlace, 409),
+    (NoVintage, 503),
+    (StoreBusy, 503),
+    (StoreUnavailable, 503),
+    (SchemaMismatch, 503),
+)
+_RETRY_AFTER_S = {429: 60, 503: 5}
+
+
+def attach(app: Flask) -> None:
+    """Answer every error that a view raises, the unforeseen ones included (and logged)."""
+    app.register_error_handler(GeoplatformError, _ours)
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def _ours(error: GeoplatformError) -> Response:
+    status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+    if status >= 500:
+        log.error("%s: %s", type(error).__name__, error)
+        detail = "" if status == 500 else _public_reason(error)
+        return _answer(status, type(error).__name__, detail, {})
+    response = _answer(status, type(error).__name__, error.message, _members(error))
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="geoplatform"'
+    return response
+
+
+def _members(error: GeoplatformError) -> dict[str, Any]:
+    if isinstance(error, BadPlace):
+        return {"errors": [_parameter(problem) for problem in error.problems]}
+    if isinstance(error, BadParameter):
+        return _parameter(error)
+    return {}
+
+
+def _parameter(problem: BadParameter) -> dict[str, Any]:
+    value = problem.value
+    shown = value if value is None or isinstance(value, bool | int) else str(value)[:200]
+    return {"parameter": problem.parameter, "value": shown, "detail": problem.reason}
+
+
+def _public_reason(error: GeoplatformError) -> str:
+    """What a stranger may know of a failure of ours: never the server's own words."""
+    if isinstance(error, NoVintage):
+        return "no commune boundaries are loaded yet"
+    if isinstance(error, StoreBusy):
+        return "the request took longer than it may, or the server is busy: ask for less, or later"
+    return "the store is out of reach"
+
+
+def _of_http(error: HTTPException) -> Response:
+    status = error.code or 500
+    response = _answer(status, error.name.replace(" ", ""), error.description or "", {})
+    for name, value in error.get_headers():
+        if name == "Allow":
+            response.headers[name] = value
+    return response
+
+
+def _unforeseen(error: Exception) -> Response:
+    log.exception("unforeseen error at %s %s", request.method, request.path)
+    return _answer(500, "InternalError", "", {})
+
+
+def _answer(status: int, kind: str, detail: str, members: dict[str, Any]) -> Response:
+    title = _title(status, kind)
+    if wants_html():
+        try:
+            response = make_response(render_template("error.html", status=status, title=title, detail=detail))
+        except GeoplatformError:  # the page itself needs the store, which is what fails
+            response = make_response(f"<!doctype html><title>{status}</title><h1>{title}</h1>")
+    else:
+        body = {"type": f"urn:geoplatform:problem:{kind}", "title": title, "status": status, "detail": detail}
+        response = jsonify({**body, "instance": request.path, **members})
+        response.mimetype = "application/problem+json"
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    if status in _RETRY_AFTER_S:
+        response.headers["Retry-After"] = str(_RETRY_AFTER_S[status])
+    return response
+
+
+def _title(status: int, kind: str) -> str:
+    by_kind = {UnknownCommune.__name__: _("Commune inconnue"), UnknownPlace.__name__: _("Lieu inconnu")}
+    by_status = {
+        404: _("Page introuvable"),
+        429: _("Trop de demandes"),
+        503: _("Service momentanément indisponible"),
+    }
+    otherwise = _("Erreur interne") if status >= 500 else _("Demande incorrecte")
+    return str(by_kind.get(kind) or by_status.get(status) or otherwise)

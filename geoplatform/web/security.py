@@ -1,0 +1,32 @@
+"""Headers that every answer carries: nothing of ours asks a third party for anything."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "worker-src 'self' blob:; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'self'"
+)
+_OPEN_DATA = ("/tiles/", "/communes/", "/places/", "/api/v1/placement")
+_YEAR_S = 31_536_000
+
+
+def attach(app: Flask) -> None:
+    """Add the headers to every answer, errors included."""
+
+    @app.after_request
+    def add(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", CSP)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+        response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), payment=(), usb=()")
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        if request.is_secure:
+            response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}")
+        if request.method in ("GET", "HEAD") and request.path.startswith(_OPEN_DATA):
+            response.headers.setdefault("Access-Control-Allow-Origin", "*")
+        if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
+            response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable"
+        return response

@@ -1,0 +1,1 @@
+"""Official files and registers → the store."""

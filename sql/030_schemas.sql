@@ -1,0 +1,17 @@
+-- Two schemas: `geoplatform` holds what is kept, `published` what may leave.
+-- The web and the exports reach nothing but `published`: what is not in it cannot leak.
+
+CREATE SCHEMA geoplatform AUTHORIZATION geoplatform_owner;
+CREATE SCHEMA published AUTHORIZATION geoplatform_owner;
+COMMENT ON SCHEMA geoplatform IS 'What the platform keeps. Private.';
+COMMENT ON SCHEMA published IS 'What may leave the platform: the only read path of the web, of QGIS and of the dumps.';
+
+SET ROLE geoplatform_owner;
+
+CREATE TABLE geoplatform.installation (
+    schema_version integer NOT NULL,
+    installed_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE geoplatform.installation IS 'One row for each schema version this database has been brought to.';
+
+RESET ROLE;

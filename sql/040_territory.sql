@@ -1,0 +1,29 @@
+-- The 13 territories of France with the CRS that the law prescribes for areas and distances
+-- (décret n° 2000-1276, arrêté du 5 mars 2019; EPSG registry).
+SET ROLE geoplatform_owner;
+
+CREATE TABLE geoplatform.territory (
+    code text COLLATE "C" PRIMARY KEY,
+    name text NOT NULL,
+    legal_srid integer NOT NULL
+);
+COMMENT ON TABLE geoplatform.territory IS 'Metropole or one overseas department or collectivity.';
+COMMENT ON COLUMN geoplatform.territory.code IS 'FXX for the metropole, else the three digits that begin its INSEE codes.';
+COMMENT ON COLUMN geoplatform.territory.legal_srid IS 'EPSG code of the legal projected CRS (987: the zone of Tahiti).';
+
+INSERT INTO geoplatform.territory (code, name, legal_srid) VALUES
+    ('FXX', 'Métropole', 2154),
+    ('971', 'Guadeloupe', 5490),
+    ('972', 'Martinique', 5490),
+    ('973', 'Guyane', 2972),
+    ('974', 'La Réunion', 2975),
+    ('975', 'Saint-Pierre-et-Miquelon', 4467),
+    ('976', 'Mayotte', 10674),
+    ('977', 'Saint-Barthélemy', 5490),
+    ('978', 'Saint-Martin', 5490),
+    ('984', 'Terres australes et antarctiques françaises', 7079),
+    ('986', 'Wallis-et-Futuna', 8903),
+    ('987', 'Polynésie française', 3297),
+    ('988', 'Nouvelle-Calédonie', 3163);
+
+RESET ROLE;

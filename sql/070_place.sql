@@ -1,0 +1,103 @@
+-- Places: merchants, services, associations, projects. Licence, visibility, status and source are there from
+-- the first row on, and the published views honour them.
+SET ROLE geoplatform_owner;
+
+CREATE TABLE geoplatform.category (
+    code text COLLATE "C" PRIMARY KEY CHECK (code ~ '^[a-z][a-z0-9_]*$'),
+    kind text NOT NULL CHECK (kind IN ('merchant', 'service', 'association', 'project')),
+    label_fr text NOT NULL,
+    label_en text NOT NULL,
+    osm_tag text,
+    UNIQUE (code, kind)
+);
+COMMENT ON TABLE geoplatform.category IS 'What sort of merchant, service, association or project.';
+COMMENT ON COLUMN geoplatform.category.osm_tag IS 'The OpenStreetMap tag that means the same, key=value.';
+
+INSERT INTO geoplatform.category (code, kind, label_fr, label_en, osm_tag) VALUES
+    ('bakery', 'merchant', 'Boulangerie', 'Bakery', 'shop=bakery'),
+    ('grocery', 'merchant', 'Épicerie', 'Grocery', 'shop=convenience'),
+    ('market', 'merchant', 'Marché', 'Market', 'amenity=marketplace'),
+    ('restaurant', 'merchant', 'Restaurant', 'Restaurant', 'amenity=restaurant'),
+    ('cafe', 'merchant', 'Café', 'Café', 'amenity=cafe'),
+    ('garage', 'merchant', 'Garage', 'Garage', 'shop=car_repair'),
+    ('bookshop', 'merchant', 'Librairie', 'Bookshop', 'shop=books'),
+    ('producer', 'merchant', 'Producteur', 'Producer', 'shop=farm'),
+    ('town_hall', 'service', 'Mairie', 'Town hall', 'amenity=townhall'),
+    ('nursery', 'service', 'Crèche', 'Nursery', 'amenity=childcare'),
+    ('school', 'service', 'École', 'School', 'amenity=school'),
+    ('library', 'service', 'Bibliothèque', 'Library', 'amenity=library'),
+    ('health', 'service', 'Santé', 'Health', 'amenity=doctors'),
+    ('post_office', 'service', 'Bureau de poste', 'Post office', 'amenity=post_office'),
+    ('theatre', 'association', 'Théâtre', 'Theatre', 'club=theatre'),
+    ('music', 'association', 'Musique', 'Music', 'amenity=music_school'),
+    ('shared_garden', 'association', 'Jardin partagé', 'Shared garden', 'leisure=garden'),
+    ('sport', 'association', 'Sport', 'Sport', 'club=sport'),
+    ('solidarity', 'association', 'Solidarité', 'Solidarity', 'office=association'),
+    ('culture_project', 'project', 'Projet culturel', 'Cultural project', NULL),
+    ('energy_project', 'project', 'Projet d’énergie citoyenne', 'Citizen energy project', NULL),
+    ('mobility_project', 'project', 'Projet de mobilité', 'Mobility project', NULL),
+    ('food_project', 'project', 'Projet alimentaire', 'Food project', NULL);
+
+CREATE TABLE geoplatform.place (
+    id uuid PRIMARY KEY,
+    fid bigint GENERATED ALWAYS AS IDENTITY,
+    kind text NOT NULL CHECK (kind IN ('merchant', 'service', 'association', 'project')),
+    category text COLLATE "C",
+    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    description text CHECK (length(description) <= 4000),
+    address text CHECK (length(address) <= 500),
+    phone text CHECK (length(phone) <= 40),
+    website text CHECK (length(website) <= 500 AND website ~ '^https?://'),
+    opening_hours text CHECK (length(opening_hours) <= 500),
+    licence text NOT NULL CHECK (licence IN
+        ('CC-BY-NC-SA-4.0', 'ODbL-1.0', 'etalab-2.0', 'CC-BY-SA-4.0', 'CC0-1.0', 'display-only')),
+    visibility text NOT NULL DEFAULT 'public' CHECK (visibility IN ('public', 'commune', 'private')),
+    status text NOT NULL DEFAULT 'published' CHECK (status IN ('draft', 'published', 'hidden', 'deleted')),
+    source text NOT NULL CHECK (source IN ('citizen', 'register', 'synthetic')),
+    source_name text,
+    version integer NOT NULL DEFAULT 1 CHECK (version > 0),
+    created_at timestamptz NOT NULL,
+    modified_at timestamptz NOT NULL,
+    commune_code_at_entry text COLLATE "C",
+    geom geometry(Point, 4326) NOT NULL,
+    shown_geom geometry(Point, 4326) GENERATED ALWAYS AS (CASE WHEN visibility = 'public' THEN geom END) STORED,
+    shown_geom_3857 geometry(Point, 3857) GENERATED ALWAYS AS (
+        -- Web Mercator ends at 85.0511°: beyond it there is no tile, and the transformation fails at the poles.
+        CASE WHEN visibility = 'public' AND abs(public.ST_Y(geom)) < 85.0511 THEN public.ST_Transform(geom, 3857) END
+    ) STORED,
+    CONSTRAINT place_category_of_its_kind FOREIGN KEY (category, kind) REFERENCES geoplatform.category (code, kind),
+    CONSTRAINT place_on_earth CHECK (public.ST_X(geom) BETWEEN -180 AND 180 AND public.ST_Y(geom) BETWEEN -90 AND 90)
+);
+COMMENT ON TABLE geoplatform.place IS 'A point on the map that somebody contributed or a register publishes (EPSG:4326).';
+COMMENT ON COLUMN geoplatform.place.commune_code_at_entry IS 'Where it lay when it was entered. Never changed.';
+COMMENT ON COLUMN geoplatform.place.shown_geom IS 'The position as the public may see it: none unless visibility is public.';
+COMMENT ON COLUMN geoplatform.place.visibility IS 'public: the point; commune: only the commune; private: nobody but its keeper.';
+CREATE INDEX place_geom ON geoplatform.place USING gist (geom);                        -- verdicts of a new vintage
+CREATE INDEX place_shown_geom_3857 ON geoplatform.place USING gist (shown_geom_3857);  -- tiles
+CREATE UNIQUE INDEX place_fid ON geoplatform.place (fid);                  -- QGIS, order in tiles
+
+-- How others call a place: a register's own number, a slug. One row per name, so that place itself keeps one key.
+CREATE TABLE geoplatform.place_reference (
+    authority text NOT NULL,
+    reference text NOT NULL,
+    place_id uuid NOT NULL REFERENCES geoplatform.place ON DELETE CASCADE,
+    PRIMARY KEY (authority, reference)
+);
+CREATE INDEX place_reference_place ON geoplatform.place_reference (place_id);
+
+-- The verdict on where a place lies, one row per vintage: a new vintage is placed while the old one serves, and
+-- activating it (or going back) rewrites nothing.
+CREATE TABLE geoplatform.placement (
+    place_id uuid NOT NULL REFERENCES geoplatform.place ON DELETE CASCADE,
+    vintage_id integer NOT NULL REFERENCES geoplatform.vintage ON DELETE CASCADE,
+    verdict text NOT NULL CHECK (verdict IN ('inside', 'border', 'gap', 'sea', 'abroad')),
+    method text NOT NULL CHECK (method IN ('cover', 'edge', 'nearest', 'none')),
+    commune_code text COLLATE "C",
+    distance_m real CHECK (distance_m >= 0 AND distance_m < 1000),
+    PRIMARY KEY (place_id, vintage_id),
+    CONSTRAINT placement_names_its_commune CHECK ((commune_code IS NOT NULL) = (verdict IN ('inside', 'border')))
+);
+COMMENT ON TABLE geoplatform.placement IS 'Where a place lies in the communes of one vintage.';
+CREATE INDEX placement_commune ON geoplatform.placement (vintage_id, commune_code);  -- places of a commune
+
+RESET ROLE;

@@ -1,0 +1,180 @@
+-- What may leave: the published views. Every column has a COMMENT: it is the API documentation, the alias in QGIS and
+-- the data dictionary. Each view has a bigint fid for QGIS.
+SET ROLE geoplatform_owner;
+
+CREATE FUNCTION published.schema_version() RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = geoplatform, pg_temp
+AS $$ SELECT max(schema_version) FROM geoplatform.installation $$;
+
+CREATE VIEW published.vintages AS
+SELECT v.id, v.year, v.title, v.state, v.publisher, v.attribution, v.licence, v.edition, v.precision_m, v.activated_at,
+       (SELECT count(*)::integer FROM geoplatform.commune AS c WHERE c.vintage_id = v.id) AS communes,
+       (SELECT count(*)::integer FROM geoplatform.commune AS c WHERE c.vintage_id = v.id AND c.geom IS NULL) AS communes_without_geometry,
+       v.report
+FROM geoplatform.vintage AS v
+WHERE v.state <> 'staged';
+COMMENT ON VIEW published.vintages IS 'Sets of official boundaries, past and present.';
+COMMENT ON COLUMN published.vintages.id IS 'Number of the vintage in this database.';
+COMMENT ON COLUMN published.vintages.year IS 'Year of the Code officiel géographique.';
+COMMENT ON COLUMN published.vintages.title IS 'Title, in French.';
+COMMENT ON COLUMN published.vintages.state IS 'active: the one in force here; retired: an earlier one.';
+COMMENT ON COLUMN published.vintages.publisher IS 'Who publishes the boundaries.';
+COMMENT ON COLUMN published.vintages.attribution IS 'What must be said when the boundaries are shown.';
+COMMENT ON COLUMN published.vintages.licence IS 'SPDX identifier of the licence of the boundaries.';
+COMMENT ON COLUMN published.vintages.edition IS 'Edition of the list and of the geometry.';
+COMMENT ON COLUMN published.vintages.precision_m IS '95 % of the limits lie within so many metres of the official ones.';
+COMMENT ON COLUMN published.vintages.activated_at IS 'Since when it is in force here.';
+COMMENT ON COLUMN published.vintages.communes IS 'Number of communes.';
+COMMENT ON COLUMN published.vintages.communes_without_geometry IS 'Number of communes whose limits the source does not give.';
+COMMENT ON COLUMN published.vintages.report IS 'What the loader counted and what its checks said.';
+
+CREATE VIEW published.regions AS
+SELECT geoplatform.insee_fid(r.code) AS fid, r.code, r.name, v.year AS vintage
+FROM geoplatform.region AS r JOIN geoplatform.vintage AS v ON v.id = r.vintage_id AND v.state = 'active';
+COMMENT ON VIEW published.regions IS 'Regions of the active vintage.';
+COMMENT ON COLUMN published.regions.fid IS 'Integer identity, for QGIS.';
+COMMENT ON COLUMN published.regions.code IS 'INSEE code of the region.';
+COMMENT ON COLUMN published.regions.name IS 'Name of the region.';
+COMMENT ON COLUMN published.regions.vintage IS 'Year of the vintage.';
+
+CREATE VIEW published.departments AS
+SELECT geoplatform.insee_fid(d.code) AS fid, d.code, d.name, d.region_code, v.year AS vintage, d.geom, d.geom_3857
+FROM geoplatform.department AS d JOIN geoplatform.vintage AS v ON v.id = d.vintage_id AND v.state = 'active';
+COMMENT ON VIEW published.departments IS 'Departments of the active vintage, dissolved from their communes.';
+COMMENT ON COLUMN published.departments.fid IS 'Integer identity, for tiles and QGIS.';
+COMMENT ON COLUMN published.departments.code IS 'INSEE code of the department.';
+COMMENT ON COLUMN published.departments.name IS 'Name of the department.';
+COMMENT ON COLUMN published.departments.region_code IS 'INSEE code of its region.';
+COMMENT ON COLUMN published.departments.vintage IS 'Year of the vintage.';
+COMMENT ON COLUMN published.departments.geom IS 'Limits, WGS 84 longitude/latitude (EPSG:4326).';
+COMMENT ON COLUMN published.departments.geom_3857 IS 'Limits in Web Mercator (EPSG:3857).';
+
+CREATE VIEW published.epci AS
+SELECT e.code::bigint AS fid, e.code, e.name, e.kind, v.year AS vintage
+FROM geoplatform.epci AS e JOIN geoplatform.vintage AS v ON v.id = e.vintage_id AND v.state = 'active';
+COMMENT ON VIEW published.epci IS 'Intercommunalités (EPCI à fiscalité propre) of the active vintage.';
+COMMENT ON COLUMN published.epci.fid IS 'Integer identity, for QGIS.';
+COMMENT ON COLUMN published.epci.code IS 'SIREN number of the EPCI.';
+COMMENT ON COLUMN published.epci.name IS 'Name of the EPCI.';
+COMMENT ON COLUMN published.epci.kind IS 'CC communauté de communes, CA d''agglomération, CU urbaine, ME métropole.';
+COMMENT ON COLUMN published.epci.vintage IS 'Year of the vintage.';
+
+CREATE VIEW published.communes AS
+SELECT c.fid, c.code, c.name, c.department_code, d.name AS department_name, c.region_code, r.name AS region_name,
+       c.epci_code, e.name AS epci_name, c.territory_code, c.postal_codes, c.population, c.area_km2, c.geometry_source,
+       v.year AS vintage, c.search_key, c.geom, c.geom_3857
+FROM geoplatform.commune AS c
+JOIN geoplatform.vintage AS v ON v.id = c.vintage_id AND v.state = 'active'
+LEFT JOIN geoplatform.department AS d ON d.vintage_id = c.vintage_id AND d.code = c.department_code
+LEFT JOIN geoplatform.region AS r ON r.vintage_id = c.vintage_id AND r.code = c.region_code
+LEFT JOIN geoplatform.epci AS e ON e.vintage_id = c.vintage_id AND e.code = c.epci_code;
+COMMENT ON VIEW published.communes IS 'Communes of the active vintage.';
+COMMENT ON COLUMN published.communes.fid IS 'Integer identity, for tiles and QGIS (the INSEE code is not an integer).';
+COMMENT ON COLUMN published.communes.code IS 'INSEE code, five signs, text.';
+COMMENT ON COLUMN published.communes.name IS 'Official name with its article.';
+COMMENT ON COLUMN published.communes.department_code IS 'INSEE code of the department.';
+COMMENT ON COLUMN published.communes.department_name IS 'Name of the department.';
+COMMENT ON COLUMN published.communes.region_code IS 'INSEE code of the region.';
+COMMENT ON COLUMN published.communes.region_name IS 'Name of the region.';
+COMMENT ON COLUMN published.communes.epci_code IS 'SIREN number of the EPCI it belongs to, if any.';
+COMMENT ON COLUMN published.communes.epci_name IS 'Name of the EPCI.';
+COMMENT ON COLUMN published.communes.territory_code IS 'FXX for the metropole, else the overseas territory.';
+COMMENT ON COLUMN published.communes.postal_codes IS 'Postal codes used in the commune (La Poste).';
+COMMENT ON COLUMN published.communes.population IS 'Municipal population (INSEE).';
+COMMENT ON COLUMN published.communes.area_km2 IS 'Area in square kilometres on the ellipsoid, of the limits as loaded.';
+COMMENT ON COLUMN published.communes.geometry_source IS 'source, repaired, composed (of its delegated communes) or missing.';
+COMMENT ON COLUMN published.communes.vintage IS 'Year of the vintage.';
+COMMENT ON COLUMN published.communes.search_key IS 'Name as it is searched: without accents, case, hyphens and article.';
+COMMENT ON COLUMN published.communes.geom IS 'Limits, WGS 84 longitude/latitude (EPSG:4326); none if the source gives none.';
+COMMENT ON COLUMN published.communes.geom_3857 IS 'Limits in Web Mercator (EPSG:3857).';
+
+CREATE VIEW published.categories AS SELECT code, kind, label_fr, label_en, osm_tag FROM geoplatform.category;
+COMMENT ON VIEW published.categories IS 'Categories of places.';
+COMMENT ON COLUMN published.categories.code IS 'Code of the category.';
+COMMENT ON COLUMN published.categories.kind IS 'Kind of place it belongs to.';
+COMMENT ON COLUMN published.categories.label_fr IS 'Label in French.';
+COMMENT ON COLUMN published.categories.label_en IS 'Label in English.';
+COMMENT ON COLUMN published.categories.osm_tag IS 'OpenStreetMap tag that means the same.';
+
+-- THE rule of what the public sees of a place. Status and visibility are decided here and nowhere else.
+-- A place shown at commune level only keeps its point, address and distance to itself.
+CREATE VIEW published.places AS
+SELECT p.id, p.fid, p.kind, p.category, p.name, p.description,
+       CASE WHEN p.visibility = 'public' THEN p.address END AS address,
+       p.phone, p.website, p.opening_hours, p.licence, p.source, p.source_name,
+       l.verdict, l.method, l.commune_code, c.name AS commune_name, c.department_code, c.region_code, c.epci_code,
+       CASE WHEN p.visibility = 'public' THEN l.distance_m END AS distance_m,
+       v.year AS vintage, p.commune_code_at_entry, p.version,
+       (p.created_at AT TIME ZONE 'UTC')::date AS created_on,
+       (p.modified_at AT TIME ZONE 'UTC')::date AS modified_on,
+       p.shown_geom AS geom, p.shown_geom_3857 AS geom_3857
+FROM geoplatform.place AS p
+JOIN geoplatform.vintage AS v ON v.state = 'active'
+JOIN geoplatform.placement AS l ON l.place_id = p.id AND l.vintage_id = v.id
+LEFT JOIN geoplatform.commune AS c ON c.vintage_id = v.id AND c.code = l.commune_code
+WHERE p.status = 'published' AND p.visibility IN ('public', 'commune');
+COMMENT ON VIEW published.places IS 'Places as the public may see them.';
+COMMENT ON COLUMN published.places.id IS 'Identifier (UUID).';
+COMMENT ON COLUMN published.places.fid IS 'Integer identity, for tiles and QGIS.';
+COMMENT ON COLUMN published.places.kind IS 'merchant, service, association or project.';
+COMMENT ON COLUMN published.places.category IS 'Category within the kind.';
+COMMENT ON COLUMN published.places.name IS 'Name.';
+COMMENT ON COLUMN published.places.description IS 'Description.';
+COMMENT ON COLUMN published.places.address IS 'Postal address as entered.';
+COMMENT ON COLUMN published.places.phone IS 'Public telephone number.';
+COMMENT ON COLUMN published.places.website IS 'Address of its site.';
+COMMENT ON COLUMN published.places.opening_hours IS 'Opening hours in OpenStreetMap''s syntax.';
+COMMENT ON COLUMN published.places.licence IS 'SPDX identifier of the licence its contributor chose, or display-only.';
+COMMENT ON COLUMN published.places.source IS 'citizen, register (public register data) or synthetic (demonstration).';
+COMMENT ON COLUMN published.places.source_name IS 'Name of the register or generator.';
+COMMENT ON COLUMN published.places.verdict IS 'Where the point lies: inside, border, gap, sea or abroad.';
+COMMENT ON COLUMN published.places.method IS 'How that was found: cover, edge, nearest or none.';
+COMMENT ON COLUMN published.places.commune_code IS 'INSEE code of the commune it lies in.';
+COMMENT ON COLUMN published.places.commune_name IS 'Name of that commune.';
+COMMENT ON COLUMN published.places.department_code IS 'INSEE code of the department it lies in.';
+COMMENT ON COLUMN published.places.region_code IS 'INSEE code of the region it lies in.';
+COMMENT ON COLUMN published.places.epci_code IS 'SIREN number of the EPCI it lies in.';
+COMMENT ON COLUMN published.places.distance_m IS 'Metres to the nearest limit of a commune, where under 1 km.';
+COMMENT ON COLUMN published.places.vintage IS 'Year of the vintage the verdict is of.';
+COMMENT ON COLUMN published.places.commune_code_at_entry IS 'INSEE code of the commune it lay in when it was entered.';
+COMMENT ON COLUMN published.places.version IS 'Version number, from 1.';
+COMMENT ON COLUMN published.places.created_on IS 'Day it was entered (UTC).';
+COMMENT ON COLUMN published.places.modified_on IS 'Day of its last modification (UTC).';
+COMMENT ON COLUMN published.places.geom IS 'Position, WGS 84 longitude/latitude (EPSG:4326); none where it is shown at commune level only.';
+COMMENT ON COLUMN published.places.geom_3857 IS 'Position in Web Mercator (EPSG:3857).';
+
+-- What bulk downloads may hold: not the places whose contributor allowed display only.
+CREATE VIEW published.exportable_places AS SELECT * FROM published.places WHERE licence <> 'display-only';
+COMMENT ON VIEW published.exportable_places IS 'Places that a dump or bulk download may hold: licence display-only is left out.';
+
+-- The change log without people, up to the last number below which every transaction has ended. A row whose
+-- transaction number lies ahead of this server's came with a restored backup, and is settled too.
+CREATE VIEW published.changes AS
+SELECT l.seq, l.operation, l.place_id, l.version, (l.occurred_at AT TIME ZONE 'UTC')::date AS occurred_on,
+       l.commune_code_before, l.commune_code_after
+FROM geoplatform.change AS l, pg_current_snapshot() AS s
+WHERE (l.transaction_id < pg_snapshot_xmin(s) OR l.transaction_id >= pg_snapshot_xmax(s));
+COMMENT ON VIEW published.changes IS 'Creations, modifications and deletions of places, numbered, without their content.';
+COMMENT ON COLUMN published.changes.seq IS 'Number of the change; grows, may skip.';
+COMMENT ON COLUMN published.changes.operation IS 'create, modify or delete.';
+COMMENT ON COLUMN published.changes.place_id IS 'Identifier of the place.';
+COMMENT ON COLUMN published.changes.version IS 'Version of the place that the change made.';
+COMMENT ON COLUMN published.changes.occurred_on IS 'Day of the change (UTC).';
+COMMENT ON COLUMN published.changes.commune_code_before IS 'INSEE code of the commune before.';
+COMMENT ON COLUMN published.changes.commune_code_after IS 'INSEE code of the commune after.';
+
+DO $$
+DECLARE
+    shown record;
+BEGIN
+    -- exportable_places documents its columns as places does.
+    FOR shown IN
+        SELECT a.attname, col_description(a.attrelid, a.attnum) AS words
+        FROM pg_attribute AS a WHERE a.attrelid = 'published.places'::regclass AND a.attnum > 0
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN published.exportable_places.%I IS %L', shown.attname, shown.words);
+    END LOOP;
+END
+$$;
+
+RESET ROLE;

@@ -1,0 +1,27 @@
+-- Who may do what. Nothing is granted to everybody; each role gets what its work needs and no more.
+
+REVOKE ALL ON SCHEMA geoplatform, published FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA geoplatform, published FROM PUBLIC;
+
+SET ROLE geoplatform_owner;
+
+-- The loader keeps boundaries and registers. It cannot rewrite the change log, nor see or make keys.
+GRANT USAGE ON SCHEMA geoplatform, published TO geoplatform_loader;
+GRANT SELECT ON ALL TABLES IN SCHEMA geoplatform, published TO geoplatform_loader;
+REVOKE ALL ON geoplatform.api_token FROM geoplatform_loader;
+GRANT INSERT, UPDATE, DELETE ON geoplatform.vintage, geoplatform.vintage_gap, geoplatform.land, geoplatform.region,
+    geoplatform.department, geoplatform.epci, geoplatform.commune, geoplatform.place, geoplatform.place_reference,
+    geoplatform.placement, geoplatform.arrival TO geoplatform_loader;
+GRANT INSERT ON geoplatform.change TO geoplatform_loader;
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA geoplatform TO geoplatform_loader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA geoplatform, published TO geoplatform_loader;
+
+-- The web reads what is published, and writes through functions.
+GRANT USAGE ON SCHEMA published TO geoplatform_web, geoplatform_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA published TO geoplatform_web, geoplatform_reader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA published TO geoplatform_web;
+-- Pure functions over their arguments, used by published functions and searches.
+GRANT USAGE ON SCHEMA geoplatform TO geoplatform_web;
+GRANT EXECUTE ON FUNCTION geoplatform.search_key(text), geoplatform.insee_fid(text) TO geoplatform_web, geoplatform_reader;
+
+RESET ROLE;
