@@ -185,13 +185,15 @@ class DataFrance:
 
     def _postal_codes(self) -> dict[str, list[str]]:
         code_of = {row["id"]: row["code"] for row in self.table("codes_postaux", "id", "code")}
-        postal: dict[str, list[str]] = defaultdict(list)
+        # Paris, Lyon and Marseille have theirs through their arrondissements.
+        city_of = {row["id"]: row["commune_parent_id"] for row in self._communes if row["type"] == "ARM"}
+        postal: dict[str, set[str]] = defaultdict(set)
         for row in self.table("codes_postaux_communes", "codepostal_id", "commune_id"):
-            postal[row["commune_id"]].append(code_of[row["codepostal_id"]])
+            postal[city_of.get(row["commune_id"], row["commune_id"])].add(code_of[row["codepostal_id"]])
         return {commune: sorted(codes) for commune, codes in postal.items()}
 
     def town_halls(self, refused: list[str]) -> Iterator[TownHall]:
-        """Town halls of communes and municipal arrondissements that have a position; the others are told in `refused`."""
+        """Town halls of communes and municipal arrondissements with a position; the others are told in `refused`."""
         code_of = {row["id"]: row["code"] for row in self._communes}
         for row in self._communes:
             if row["type"] not in ("COM", "ARM"):

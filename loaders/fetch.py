@@ -31,8 +31,8 @@ class Wheel:
 def fetched(wheel: Wheel, cache: Path) -> Path:
     """Path of the wheel in the cache, downloaded if it is not there yet.
 
-    FetchFailed when the index does not give it; BadSource when its bytes are not the pinned ones: the wrong file is then
-    removed, so that the next run fetches it again.
+    FetchFailed when the index does not give it; BadSource when its bytes are not the pinned ones: the wrong file is
+    then removed, so that the next run fetches it again.
     """
     cache.mkdir(parents=True, exist_ok=True)
     target = cache / wheel.file

@@ -21,8 +21,8 @@ def boundary_lines(report: Report) -> Iterator[str]:
     yield f"  precision    ±{report.precision_m:g} m for 95 % of the limits; nearer than that a point is `border`"
     yield f"  communes     {counts['communes']} in {counts['departments']} departments, {counts['vertices']} vertices"
     yield (
-        f"  geometry     {counts['without_geometry_in_source']} without in the source: {counts['composed']} composed of their "
-        f"delegated communes, {counts['without_geometry']} left without; {counts['repaired']} repaired"
+        f"  geometry     {counts['without_geometry_in_source']} without in the source: {counts['composed']} composed "
+        f"of their delegated communes, {counts['without_geometry']} left without; {counts['repaired']} repaired"
     )
     for what in ("composed", "missing", "repaired"):
         if report.told[what]:
@@ -38,10 +38,11 @@ def town_hall_lines(outcome: Outcome) -> Iterator[str]:
     judged = outcome.inside_own + len(outcome.outside_own)
     yield ""
     yield "Town halls of the public register"
-    yield f"  stored       {outcome.stored}; there before {outcome.known_before}; left out {len(outcome.refused)} (no position)"
+    left_out = f"left out {len(outcome.refused)} (no position)"
+    yield f"  stored       {outcome.stored}; there before {outcome.known_before}; {left_out}"
     yield (
-        f"  position     {len(outcome.outside_own)} of {judged} ({outcome.outside_share:.2%}) lie outside their own commune's "
-        "polygon: limits are generalised, and some positions are wrong"
+        f"  position     {len(outcome.outside_own)} of {judged} ({outcome.outside_share:.2%}) lie outside their own "
+        "commune's polygon: limits are generalised, and some positions are wrong"
     )
     yield f"               {outcome.own_without_polygon} belong to a commune without polygon"
     if outcome.refused:

@@ -74,7 +74,8 @@ def stage(store: Store, boundaries: BoundarySet, report: Report, progress: Progr
     facts = {
         name: getattr(boundaries, name)
         for name in (
-            "year", "title", "publisher", "attribution", "licence", "edition", "source_file", "source_sha256", "precision_m",
+            "year", "title", "publisher", "attribution", "licence", "edition", "source_file", "source_sha256",
+            "precision_m",
         )
     }  # fmt: skip
     with progress.step("stage") as step, store.transaction() as connection:

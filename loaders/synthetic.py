@@ -17,6 +17,7 @@ import shapely
 from geoplatform.model import DEFAULT_LICENCE, Category, Licence
 
 SOURCE_NAME = "données de démonstration (fictives)"
+_DESCRIPTION = "Lieu fictif, engendré pour la démonstration."
 _BATCH = 10_000
 _ANYWHERE = 0.1
 _KINDS = ("merchant", "service", "association", "project")
@@ -91,6 +92,6 @@ def places(
             name = f"{names.choice(_FIRST)} {names.choice(_LAST)} (démonstration)"
             category = names.choice(by_kind[kind])
             yield (
-                identifier, kind, category, name, "Lieu fictif, engendré pour la démonstration.", None, None, None, None,
+                identifier, kind, category, name, _DESCRIPTION, None, None, None, None,
                 str(licences[index]), "synthetic", SOURCE_NAME, ewkb[index],
             )  # fmt: skip

@@ -30,6 +30,7 @@ CREATE TABLE geoplatform.region (
     name text NOT NULL,
     PRIMARY KEY (vintage_id, code)
 );
+COMMENT ON TABLE geoplatform.region IS 'A region of one vintage.';
 
 CREATE TABLE geoplatform.department (
     vintage_id integer NOT NULL REFERENCES geoplatform.vintage ON DELETE CASCADE,
@@ -40,6 +41,7 @@ CREATE TABLE geoplatform.department (
     geom_3857 geometry(MultiPolygon, 3857) GENERATED ALWAYS AS (public.ST_Transform(geom, 3857)) STORED,
     PRIMARY KEY (vintage_id, code)
 );
+COMMENT ON TABLE geoplatform.department IS 'A department of one vintage (EPSG:4326).';
 CREATE INDEX department_geom_3857 ON geoplatform.department USING gist (geom_3857);  -- tiles
 
 CREATE TABLE geoplatform.epci (
@@ -49,6 +51,7 @@ CREATE TABLE geoplatform.epci (
     kind text,
     PRIMARY KEY (vintage_id, code)
 );
+COMMENT ON TABLE geoplatform.epci IS 'An intercommunalité (EPCI à fiscalité propre) of one vintage.';
 
 CREATE TABLE geoplatform.commune (
     vintage_id integer NOT NULL REFERENCES geoplatform.vintage ON DELETE CASCADE,

@@ -83,6 +83,7 @@ CREATE TABLE geoplatform.place_reference (
     place_id uuid NOT NULL REFERENCES geoplatform.place ON DELETE CASCADE,
     PRIMARY KEY (authority, reference)
 );
+COMMENT ON TABLE geoplatform.place_reference IS 'How a register or other authority calls a place.';
 CREATE INDEX place_reference_place ON geoplatform.place_reference (place_id);
 
 -- The verdict on where a place lies, one row per vintage: a new vintage is placed while the old one serves, and

@@ -35,8 +35,9 @@ AS $$
     ORDER BY shown.fid
 $$;
 
--- Places, or below the clustering zoom one feature per cell of 64 × 64 tile units: a lone place keeps its properties,
--- several become a cluster at their centre with point_count and a count per kind. Nothing is dropped.
+-- Places, or below the clustering zoom one feature per cell, eight cells to a tile's side (64 pixels on a screen): a lone
+-- place keeps its properties, several become a cluster at their centre with point_count and a count per kind. Nothing is
+-- dropped, and each place is counted in one tile of a zoom only: cells have no margin.
 CREATE FUNCTION published.place_features(z integer, x integer, y integer)
 RETURNS TABLE (fid bigint, id uuid, kind text, category text, name text, source text, licence text, commune_code text,
                point_count integer, merchants integer, services integer, associations integer, projects integer, geom geometry)
@@ -44,11 +45,11 @@ LANGUAGE sql STABLE STRICT PARALLEL SAFE
 AS $$
     WITH near AS (
         SELECT p.fid, p.id, p.kind, p.category, p.name, p.source, p.licence, p.commune_code, p.geom_3857,
-               CASE WHEN z >= published.cluster_below_zoom() THEN p.fid::double precision
-                    ELSE floor(public.ST_X(p.geom_3857) / cell.side) END AS across,
+               CASE WHEN z >= published.cluster_below_zoom() THEN p.fid
+                    ELSE floor((public.ST_X(p.geom_3857) + 20037508.342789244) / cell.side)::bigint END AS across,
                CASE WHEN z >= published.cluster_below_zoom() THEN 0
-                    ELSE floor(public.ST_Y(p.geom_3857) / cell.side) END AS up
-        FROM published.places AS p, (SELECT 40075016.685578488 / (1::bigint << z) / 64) AS cell (side)
+                    ELSE floor((20037508.342789244 - public.ST_Y(p.geom_3857)) / cell.side)::bigint END AS down
+        FROM published.places AS p, (SELECT 40075016.685578488 / (1::bigint << z) / 8) AS cell (side)
         WHERE p.geom_3857 && published.tile_reach(z, x, y)
     ), grouped AS (
         SELECT min(n.fid) AS fid, count(*)::integer AS point_count,
@@ -60,7 +61,9 @@ AS $$
                count(*) FILTER (WHERE n.kind = 'project')::integer AS projects,
                public.ST_SetSRID(public.ST_MakePoint(avg(public.ST_X(n.geom_3857)), avg(public.ST_Y(n.geom_3857))), 3857) AS centre
         FROM near AS n
-        GROUP BY n.across, n.up
+        WHERE z >= published.cluster_below_zoom()
+           OR (least(n.across / 8, (1 << z) - 1) = x AND least(n.down / 8, (1 << z) - 1) = y)
+        GROUP BY n.across, n.down
     )
     SELECT g.fid,
            CASE WHEN g.point_count = 1 THEN g.id END,
@@ -101,7 +104,7 @@ AS $$
     SELECT public.ST_AsGeoJSON(
         public.ST_ForcePolygonCCW(public.ST_Transform(public.ST_SetSRID(
             public.ST_Affine(tile_geom, unit, 0, 0, -unit,
-                             x * 4096 * unit - 20037508.342789244, 20037508.342789244 - y * 4096 * unit), 3857), 4326)),
+                             x * 4096.0 * unit - 20037508.342789244, 20037508.342789244 - y * 4096.0 * unit), 3857), 4326)),
         least(9, greatest(3, 2 + ceil(z * 0.30103)::integer)), 0)::json
     FROM (SELECT 40075016.685578488 / (4096 * (1::bigint << z))) AS tile (unit)
 $$;

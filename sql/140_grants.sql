@@ -3,6 +3,14 @@
 REVOKE ALL ON SCHEMA geoplatform, published FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA geoplatform, published FROM PUBLIC;
 
+-- Temporary tables are for loads; the web and its visitors need none.
+DO $$
+BEGIN
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO geoplatform_loader, geoplatform_owner', current_database());
+END
+$$;
+
 SET ROLE geoplatform_owner;
 
 -- The loader keeps boundaries and registers. It cannot rewrite the change log, nor see or make keys.

@@ -21,7 +21,7 @@ esac
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# Places where a PostgreSQL server may be: the same as in geoplatform/embedded.py.
+# Places where a PostgreSQL server may be: the same as in geoplatform/embedded/programs.py.
 bindirs() {
     if has pg_config; then pg_config --bindir 2>/dev/null || true; fi
     ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql@*/bin \
@@ -126,7 +126,8 @@ else
     as_root=none
 fi
 
-apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 "$@"; }
+# Silent but for errors and warnings.
+apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@" >/dev/null; }
 
 # The version that the `postgresql` package of this release stands for: 15 on Debian 12, 16 on Ubuntu 24.04.
 offered_major() {
@@ -181,6 +182,7 @@ case $missing in
     ;;
 esac
 
+echo "installing with apt-get, which may take some minutes: $(packages)"
 # shellcheck disable=SC2046 # one word per package
 apt install -y --no-install-recommends $(packages)
 look_for_postgresql

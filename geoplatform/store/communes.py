@@ -34,18 +34,18 @@ def geometry_json(connection: Connection, code: str) -> str | None:
 def find(connection: Connection, words: str, limit: int) -> list[Commune]:
     """Communes that the words may mean, the likeliest first; none for words without letters or digits.
 
-    An INSEE code or postal code is matched whole; a name by its beginning, then anywhere in it, without accents,
-    case, hyphens or article; among equals the more populous first.
+    A postal code or INSEE code is matched whole, the postal code first: it is the one that people know. A name is
+    matched by its beginning, then anywhere in it, without accents, case, hyphens or article. Among equals the more
+    populous comes first.
     """
     words = words.strip()[:_LONGEST_QUERY]
     if not re.search(r"\w", words):
         return []
     code = words.upper()
     if COMMUNE_CODE.fullmatch(code) or POSTAL_CODE.fullmatch(words):
-        query = select(*_PLAIN).where(or_(communes.c.code == code, communes.c.postal_codes.contains([words])))
-        rows = connection.execute(
-            query.order_by(communes.c.code != code, communes.c.population.desc().nulls_last()).limit(limit)
-        )
+        by_post = communes.c.postal_codes.contains([words])
+        query = select(*_PLAIN).where(or_(communes.c.code == code, by_post))
+        rows = connection.execute(query.order_by(~by_post, communes.c.population.desc().nulls_last()).limit(limit))
         return [_commune(row) for row in rows]
     key = connection.execute(select(func.geoplatform.search_key(literal(words, String)))).scalar()
     if not key:

@@ -123,6 +123,8 @@ def load_bulk(connection: Connection, rows: Iterable[tuple[Any, ...]], actor: st
     except exc.DBAPIError as error:
         if isinstance(error.orig, pg.ObjectNotInPrerequisiteState):
             raise NoVintage("no boundaries are active: load communes first") from error
+        if isinstance(error.orig, pg.UniqueViolation):
+            raise DuplicatePlace("these places were loaded before (their identifiers are taken)") from error
         raise
     return int(accepted.scalar_one())
 
@@ -196,7 +198,7 @@ def of_commune(connection: Connection, code: str, limit: int) -> list[Place]:
 def counts_of_commune(connection: Connection, code: str) -> dict[str, int]:
     """Number of places of a commune by kind."""
     query = select(places.c.kind, func.count()).where(places.c.commune_code == code).group_by(places.c.kind)
-    return dict(connection.execute(query).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def exportable_of_commune(connection: Connection, code: str) -> Iterator[Place]:
@@ -210,7 +212,7 @@ def exportable_of_commune(connection: Connection, code: str) -> Iterator[Place]:
 def count_by_source(connection: Connection) -> dict[str, int]:
     """Number of public places by source."""
     rows = connection.execute(select(places.c.source, func.count()).group_by(places.c.source))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def all_categories(connection: Connection) -> dict[str, Category]:

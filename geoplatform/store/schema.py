@@ -25,7 +25,7 @@ def install(url: str) -> bool:
     """Whether the schema had to be installed: all of it in one transaction, or nothing.
 
     `url` must be of a role that may create roles, extensions and schemas. Two programs at once: the second waits and
-    finds it done. SchemaMismatch if another version is there; StoreUnavailable if the server is out of reach or too old.
+    finds it done. SchemaMismatch if another version is there; StoreUnavailable if the server is away or too old.
     """
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:

@@ -10,9 +10,10 @@ import hashlib
 import uuid
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from geoplatform.errors import NotAuthorised, Unknown
+from geoplatform.store.tables import api_token
 
 
 def issue(
@@ -44,9 +45,8 @@ def label_of(connection: Connection, secret: str, now: dt.datetime) -> str:
 
 
 def every(connection: Connection) -> list[Any]:
-    """All keys, the newest first: id, label, created_at, expires_at, revoked_at."""
-    columns = "id, label, created_at, expires_at, revoked_at"
-    return list(connection.execute(text(f"SELECT {columns} FROM geoplatform.api_token ORDER BY created_at DESC")))
+    """All keys, the newest first, as rows of `api_token`."""
+    return list(connection.execute(select(api_token).order_by(api_token.c.created_at.desc())))
 
 
 def revoke(connection: Connection, token_id: uuid.UUID, now: dt.datetime) -> None:

@@ -16,14 +16,22 @@ _PROGRAMS = ("/api/", "/tiles/", "/health/")
 
 
 def wants_html() -> bool:
-    """Whether the answer is for a person: `f` decides, else the path, else what the client accepts."""
+    """Whether a resource that is a page and data is wanted as a page: `f` decides, else what the client likes best.
+
+    A client that takes anything gets the page.
+    """
     asked = request.args.get("f")
     if asked is not None:
         return asked == "html"
-    if request.path.startswith(_PROGRAMS):
-        return False
     best = request.accept_mimetypes.best_match(["text/html", "application/geo+json", "application/json"], "text/html")
     return best == "text/html"
+
+
+def wants_error_page() -> bool:
+    """Whether an error is for a person: only a client that names text/html (a browser) gets a page."""
+    if request.path.startswith(_PROGRAMS) or request.args.get("f", "html") != "html":
+        return False
+    return "text/html" in request.accept_mimetypes.values()
 
 
 def page_format() -> str:

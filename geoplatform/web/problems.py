@@ -26,7 +26,7 @@ from geoplatform.errors import (
     UnknownCommune,
     UnknownPlace,
 )
-from geoplatform.web.params import wants_html
+from geoplatform.web.params import wants_error_page
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def _unforeseen(error: Exception) -> Response:
 
 def _answer(status: int, kind: str, detail: str, members: dict[str, Any]) -> Response:
     title = _title(status, kind)
-    if wants_html():
+    if wants_error_page():
         try:
             response = make_response(render_template("error.html", status=status, title=title, detail=detail))
         except GeoplatformError:  # the page itself needs the store, which is what fails

@@ -19,6 +19,7 @@ import psycopg
 import pytest
 
 from geoplatform import embedded
+from geoplatform.embedded import postmaster, programs, site
 from geoplatform.errors import EmbeddedFailed
 
 ROOT = os.geteuid() == 0
@@ -158,7 +159,7 @@ def test_a_cluster_its_server_could_not_reach_is_made_elsewhere_behind_a_link(tm
     try:
         with embedded.running(data, durable=False) as cluster:
             ask(cluster.url(), "CREATE TABLE kept ()")
-            assert cluster.directory.is_relative_to(embedded.STATE_DIR)
+            assert cluster.directory.is_relative_to(site.STATE_DIR)
             assert (data / "postgres").is_symlink()
             assert (data / "postgres").resolve() == cluster.directory
             assert cluster.directory.owner() == "postgres"
@@ -512,7 +513,7 @@ def test_a_server_that_cannot_start_is_told_with_the_end_of_its_log(data: Path) 
 
 def test_a_server_that_takes_too_long_is_told_and_left_to_finish(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made(data)
-    monkeypatch.setattr(embedded, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(postmaster, "PATIENCE_S", 0.0)
     with pytest.raises(EmbeddedFailed, match="is still not ready"):
         made(data)
     monkeypatch.undo()
@@ -521,7 +522,7 @@ def test_a_server_that_takes_too_long_is_told_and_left_to_finish(data: Path, mon
 
 
 def test_without_postgresql_or_postgis_it_says_what_to_install(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "_installed", lambda: iter([]))
+    monkeypatch.setattr(programs, "_installed", lambda: iter([]))
     with pytest.raises(EmbeddedFailed) as refused:
         made(empty)
     assert str(refused.value).splitlines() == [
@@ -532,7 +533,7 @@ def test_without_postgresql_or_postgis_it_says_what_to_install(empty: Path, monk
         "  dnf install postgresql-server postgis",
     ]
     monkeypatch.undo()
-    monkeypatch.setattr(embedded._Programs, "has_postgis", False)
+    monkeypatch.setattr(programs.Programs, "has_postgis", False)
     with pytest.raises(EmbeddedFailed, match="PostGIS is not installed for the PostgreSQL"):
         made(empty)
 

@@ -84,6 +84,7 @@ function makeMoves(map, config) {
       map.fitBounds([[bbox[0], bbox[1]], [bbox[2], bbox[3]]], {padding: padding(map.getContainer()), animate: !calm.matches, duration: 1200});
     },
     showPlace: (lngLat, place) => {
+      show(null); // its closing forgets what was chosen before
       choose(lngLat);
       showInList(place.id);
       show(openPlace(map, lngLat, place, config)).on('close', () => choose(null));
@@ -156,9 +157,8 @@ function start() {
     return fail(reason); // no WebGL: the lists say the same
   }
   window.__map = map;
-  map.once('gpuerror', ({error}) => fail(error));
   map.on('error', ({error}) => console.warn('map:', error?.message ?? error));
-  putMarks(map, readTokens());
+  map.once('style.load', () => putMarks(map, readTokens()));
   keepNames(map, config.data);
   const moves = makeMoves(map, config);
   answerClicks(map, config, moves);

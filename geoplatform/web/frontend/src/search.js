@@ -49,7 +49,7 @@ export function enhanceSearch(form) {
     activate(-1);
     if (communes.length && document.activeElement === input) open();
     else close();
-    const many = communes.length === 1 ? textOne : textMany.replace('%n', communes.length);
+    const many = communes.length === 1 ? textOne : textMany.replace('{n}', communes.length);
     status.textContent = communes.length ? many : textNone;
   }
 

@@ -7,7 +7,7 @@ export const CLUSTERS_END = 12;
 export const COMMUNES_START = 8;
 
 const PLAIN = ['system-ui'];
-const BOLD = ['system-ui Bold', 'system-ui']; // MapLibre reads the weight from the first name
+const BOLD = ['Page Bold', 'system-ui']; // no such font: MapLibre only reads the weight out of the first name
 
 /** Colours of the page as it is shown now. */
 export function readTokens() {
@@ -40,6 +40,7 @@ export function makeStyle({base, tokens, highlight, listed, maxTileZoom, attribu
   const isHighlight = ['==', ['get', 'code'], highlight ?? ''];
   const nameText = (size) => ({
     'text-field': ['get', 'name'], 'text-font': PLAIN, 'text-size': size, 'text-max-width': 7, 'text-padding': 4,
+    'text-variable-anchor': ['center', 'bottom', 'top', 'left', 'right'], 'text-radial-offset': 0.9, // makes room for the marks
     'symbol-sort-key': ['-', ['get', 'weight']],
   });
   const namePaint = {'text-color': tokens.name, 'text-halo-color': tokens.halo, 'text-halo-width': 1.4};
@@ -98,7 +99,7 @@ export function makeStyle({base, tokens, highlight, listed, maxTileZoom, attribu
       {id: 'places-names', type: 'symbol', source: 'places', 'source-layer': 'places', minzoom: 15, filter: ['!', isCluster],
         layout: {
           'text-field': ['get', 'name'], 'text-font': PLAIN, 'text-size': 12, 'text-max-width': 9,
-          'text-variable-anchor': ['top', 'left', 'right', 'bottom'], 'text-radial-offset': 1.1,
+          'text-variable-anchor': ['top', 'left', 'right', 'bottom'], 'text-radial-offset': 1.6,
         },
         paint: namePaint},
       {id: 'chosen', type: 'circle', source: 'chosen',

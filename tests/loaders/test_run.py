@@ -1,0 +1,154 @@
+"""A load writes all or nothing, stages before it activates, and survives being killed."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+import shapely
+
+from geoplatform.errors import GateFailed, NoVintage
+from geoplatform.progress import Progress
+from geoplatform.store import places, vintages
+from loaders import run
+from tests import grid
+from tests.conftest import NOW, ROOT
+
+LOADER = "geoplatform_loader"
+
+
+def states(database):
+    return database.rows("SELECT year, state FROM geoplatform.vintage ORDER BY id")
+
+
+def load(database, drawing, commit, expected=None, **facts):
+    quiet = Progress(io.StringIO())
+    made = grid.boundaries(drawing, **facts)
+    return run.load(database.store(LOADER), made, quiet, expected=expected, foreign_land=None, now=NOW, commit=commit)
+
+
+def add_place(database, column, row):
+    store = database.store(LOADER)
+    spot = grid.at("", column, row)
+    point = shapely.to_wkb(shapely.set_srid(shapely.Point(spot.lon, spot.lat), 4326), include_srid=True)
+    values = (
+        uuid.uuid4(),
+        "service",
+        "town_hall",
+        "x",
+        None,
+        None,
+        None,
+        None,
+        None,
+        "etalab-2.0",
+        "register",
+        "t",
+        point,
+    )
+    with store.transaction() as connection:
+        places.load_bulk(connection, [values], "tests", NOW)
+    return values[0]
+
+
+def test_a_staged_vintage_is_seen_by_nobody_until_it_is_activated(database):
+    number, report = load(database, "AB", commit=False)
+    assert states(database) == [(2025, "staged")]
+    assert database.rows("SELECT count(*) FROM published.communes")[0][0] == 0
+    assert report.counts["communes"] == 2
+    with database.store(LOADER).transaction() as connection:
+        vintages.activate(connection, number, NOW)
+    assert database.rows("SELECT code FROM published.communes ORDER BY code") == [("97401",), ("97402",)]
+
+
+def test_staging_the_same_file_again_replaces_the_first_stage(database):
+    load(database, "AB", commit=False)
+    load(database, "AB", commit=False)
+    assert states(database) == [(2025, "staged")]
+
+
+def test_activating_retires_the_old_vintage_moves_the_places_and_going_back_is_the_same_call(database):
+    first, _ = load(database, "AB", commit=True)
+    place = add_place(database, 1.5, 0.5)
+    query = "SELECT commune_code, vintage, commune_code_at_entry FROM published.places"
+    assert database.rows(query) == [("97402", 2025, "97402")]
+    load(database, "AA", commit=True, year=2026)
+    assert states(database) == [(2025, "retired"), (2026, "active")]
+    assert database.rows(query) == [("97401", 2026, "97402")]
+    with database.store(LOADER).transaction() as connection:
+        vintages.activate(connection, first, NOW)
+    assert states(database) == [(2025, "active"), (2026, "retired")]
+    assert database.rows(query) == [("97402", 2025, "97402")]
+    assert database.rows("SELECT id FROM published.places") == [(place,)]
+
+
+def test_no_vintage_activating_an_unknown_number_changes_nothing(database):
+    load(database, "AB", commit=True)
+    with pytest.raises(NoVintage), database.store(LOADER).transaction() as connection:
+        vintages.activate(connection, 4711, NOW)
+    assert states(database) == [(2025, "active")]
+
+
+def test_no_vintage_places_cannot_be_loaded_before_communes(database):
+    with pytest.raises(NoVintage):
+        add_place(database, 0.5, 0.5)
+    assert database.rows("SELECT count(*) FROM geoplatform.arrival") == [(0,)]
+
+
+def test_gate_failed_nothing_is_stored(database):
+    load(database, "AB", commit=True)
+    with pytest.raises(GateFailed):
+        load(database, "ABC", commit=True, expected=99, year=2026)
+    assert states(database) == [(2025, "active")]
+
+
+def test_the_report_is_kept_with_the_vintage(database):
+    load(database, "AAA\nA.A\nAAA", commit=True)
+    report = database.rows("SELECT report FROM published.vintages")[0][0]
+    assert report["counts"]["communes"] == 1
+    assert [gate["name"] for gate in report["gates"] if gate["severity"] == "warning"] == ["gaps"]
+
+
+KILLED = """
+import datetime as dt, os, sys, time
+from geoplatform.progress import Progress
+from geoplatform.store.engine import Store
+from loaders import run
+from tests import grid
+rows = run._commune_rows
+def slow(boundaries):
+    for number, row in enumerate(rows(boundaries)):
+        yield row
+        if number == 1:
+            print("in the middle", flush=True)
+            time.sleep(60)
+run._commune_rows = slow
+run.load(Store(sys.argv[1]), grid.boundaries("ABCD", year=2026), Progress(open(os.devnull, "w")), expected=None,
+         foreign_land=None, now=dt.datetime.now(dt.UTC), commit=True)
+"""
+
+
+def test_a_loader_killed_in_the_middle_leaves_the_active_vintage_and_a_rerun_works(database):
+    load(database, "AB", commit=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, database.url(LOADER)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "in the middle\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert states(database) == [(2025, "active")]
+    assert database.rows("SELECT count(*) FROM published.communes") == [(2,)]
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and database.rows(
+        "SELECT 1 FROM pg_stat_activity WHERE usename = %s AND state LIKE 'idle in%%'", LOADER
+    ):
+        time.sleep(0.05)
+    load(database, "ABCD", commit=True, year=2026)
+    assert states(database) == [(2025, "retired"), (2026, "active")]
+    assert database.rows("SELECT count(*) FROM geoplatform.commune") == [(6,)]

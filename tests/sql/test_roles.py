@@ -1,0 +1,98 @@
+"""Each role can do its work and nothing more."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from psycopg import errors as pg
+
+PRIVATE = (
+    "place", "placement", "change", "api_token", "vintage", "commune", "department", "region", "epci", "land",
+    "vintage_gap", "place_reference", "arrival", "installation", "territory", "category",
+)  # fmt: skip
+
+
+def test_every_private_table_is_listed_here(database):
+    rows = database.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'geoplatform'")
+    assert {name for (name,) in rows} == set(PRIVATE)
+
+
+@pytest.mark.parametrize("role", ["geoplatform_web", "geoplatform_reader"])
+@pytest.mark.parametrize("table", PRIVATE)
+def test_web_and_reader_reach_no_private_table(database, role, table):
+    with database.connect(role) as connection:
+        for statement in (f"SELECT * FROM geoplatform.{table}", f"DELETE FROM geoplatform.{table}"):
+            with pytest.raises((pg.InsufficientPrivilege, pg.ReadOnlySqlTransaction)):
+                connection.execute(statement)
+
+
+def test_the_web_reads_every_published_view_and_writes_none(database):
+    views = [name for (name,) in database.rows("SELECT viewname FROM pg_views WHERE schemaname = 'published'")]
+    with database.connect("geoplatform_web") as connection:
+        for view in views:
+            connection.execute(f"SELECT * FROM published.{view} LIMIT 1")
+            with pytest.raises(psycopg.Error):
+                connection.execute(f"DELETE FROM published.{view}")
+
+
+def test_the_reader_is_read_only_with_a_time_limit(database):
+    with database.connect("geoplatform_reader") as connection:
+        assert connection.execute("SHOW default_transaction_read_only").fetchone() == ("on",)
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("30s",)
+        connection.execute("SELECT * FROM published.communes LIMIT 1")
+        with pytest.raises(pg.InsufficientPrivilege):
+            connection.execute("SELECT published.token_label('\\x00', now())")
+
+
+def test_the_web_cannot_become_another_role_or_make_objects(database):
+    with database.connect("geoplatform_web") as connection:
+        for statement in (
+            "SET ROLE geoplatform_owner",
+            "CREATE TABLE published.mine (x int)",
+            "CREATE TABLE public.mine (x int)",
+            "SELECT geoplatform.place_all(1)",
+            "COPY (SELECT 1) TO PROGRAM 'true'",
+        ):
+            with pytest.raises(pg.InsufficientPrivilege):
+                connection.execute(statement)
+
+
+def test_only_the_loader_may_make_temporary_tables(cluster, template):
+    # on the installed database itself: PostgreSQL does not copy a database's own grants to a clone
+    with (
+        psycopg.connect(cluster.url("geoplatform_web", template)) as connection,
+        pytest.raises(pg.InsufficientPrivilege),
+    ):
+        connection.execute("CREATE TEMPORARY TABLE mine (x int)")
+    with psycopg.connect(cluster.url("geoplatform_loader", template)) as connection:
+        connection.execute("CREATE TEMPORARY TABLE mine (x int)")
+
+
+@pytest.mark.parametrize("statement", ["UPDATE geoplatform.change SET actor = 'x'", "DELETE FROM geoplatform.change"])
+def test_nobody_but_the_owner_rewrites_the_change_log(database, statement):
+    for role in ("geoplatform_loader", "geoplatform_web", "geoplatform_reader"):
+        with database.connect(role) as connection, pytest.raises(psycopg.Error):
+            connection.execute(statement)
+
+
+def test_the_loader_sees_no_keys(database):
+    with database.connect("geoplatform_loader") as connection, pytest.raises(pg.InsufficientPrivilege):
+        connection.execute("SELECT * FROM geoplatform.api_token")
+
+
+def test_functions_that_act_for_their_owner_fix_their_search_path(database):
+    loose = database.rows("""
+        SELECT p.proname FROM pg_proc AS p
+        WHERE p.pronamespace IN ('published'::regnamespace, 'geoplatform'::regnamespace) AND p.prosecdef
+          AND NOT coalesce(array_to_string(p.proconfig, ',') LIKE '%search_path=%pg_temp%', false)
+    """)
+    assert loose == []
+
+
+def test_nothing_is_granted_to_everybody(database):
+    granted = database.rows("""
+        SELECT p.proname FROM pg_proc AS p
+        WHERE p.pronamespace IN ('published'::regnamespace, 'geoplatform'::regnamespace)
+          AND has_function_privilege('public', p.oid, 'EXECUTE')
+    """)
+    assert granted == []
