@@ -15,8 +15,8 @@ from geoplatform.model import Commune, Place
 #: which data.gouv.fr's reader takes for lat,lon.
 PLACE_COLUMNS = (
     "id", "kind", "category", "name", "description", "address", "phone", "website", "opening_hours", "licence",
-    "source", "source_name", "longitude", "latitude", "verdict", "commune_code", "commune_name", "distance_m", "vintage",
-    "version", "created_on", "modified_on",
+    "source", "source_name", "longitude", "latitude", "verdict", "commune_code", "commune_name", "distance_m",
+    "vintage", "version", "created_on", "modified_on",
 )  # fmt: skip
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _TELEPHONE = re.compile(r"\+[\d ().-]+")

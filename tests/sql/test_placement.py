@@ -224,7 +224,7 @@ def test_random_points_on_real_communes_agree_with_shapely(whole_country):
     covered = 0
     for position in positions:
         hits = tree.query(shapely.Point(position.lon, position.lat), predicate="covered_by")
-        found, method, code, distance_m = verdict(whole_country, position)
+        _, method, code, distance_m = verdict(whole_country, position)
         if len(hits):
             covered += 1
             assert code == min(codes[hits])
