@@ -185,8 +185,8 @@ def vintages_list(session: Session) -> None:
 @click.pass_obj
 def vintages_activate(session: Session, number: int) -> None:
     """Make a staged or retired vintage the active one; going back is the same command."""
-    with session.progress.step("activate") as step, session.store(LOADER).transaction() as connection:
-        placed = vintages.activate(connection, number, dt.datetime.now(dt.UTC))
+    with session.progress.step("activate") as step:
+        placed = vintages.activate(session.store(LOADER), number, dt.datetime.now(dt.UTC))
         step.outcome = f"vintage number {number}, {placed} places placed"
 
 

@@ -63,8 +63,8 @@ def load(
     report = _report(boundaries, told, gates)
     vintage_id = stage(store, boundaries, report, progress, now)
     if commit:
-        with progress.step("activate") as step, store.transaction() as connection:
-            placed = vintages.activate(connection, vintage_id, now)
+        with progress.step("activate") as step:
+            placed = vintages.activate(store, vintage_id, now)
             step.outcome = f"vintage {boundaries.year} (number {vintage_id}), {placed} places placed"
     return vintage_id, report
 

@@ -2,7 +2,8 @@
 SET ROLE geoplatform_owner;
 
 -- Submits a citizen's place. Times and identifiers come from the caller.
--- position: EPSG:4326. Returns one row with the verdict; no row if that identifier is already taken (a retry);
+-- It is placed on the active vintage and on staged ones: one that is being activated meanwhile misses no place.
+-- lon, lat: degrees, EPSG:4326. Returns one row with the verdict; no row if that identifier is already taken (a retry);
 -- SQLSTATE 55000 if no vintage is active; 23503 (place_category_of_its_kind) for an unknown category.
 CREATE FUNCTION published.submit_place(
     id uuid, kind text, category text, name text, description text, address text, phone text, website text,
@@ -16,8 +17,10 @@ AS $$
         SELECT geoplatform.active_vintage() AS vintage_id,
                ST_SetSRID(ST_MakePoint(submit_place.lon, submit_place.lat), 4326) AS geom
     ), found AS MATERIALIZED (
-        SELECT target.*, verdict.*
-        FROM target LEFT JOIN LATERAL geoplatform.place_point(target.geom, target.vintage_id) AS verdict ON true
+        SELECT v.id AS vintage_id, v.id = target.vintage_id AS in_force, target.geom, judged.*
+        FROM target
+        JOIN geoplatform.vintage AS v ON v.state IN ('active', 'staged')
+        CROSS JOIN LATERAL geoplatform.place_point(target.geom, v.id) AS judged
     ), stored AS (
         INSERT INTO geoplatform.place (id, kind, category, name, description, address, phone, website, opening_hours,
                                        licence, visibility, source, created_at, modified_at, commune_code_at_entry, geom)
@@ -25,7 +28,7 @@ AS $$
                submit_place.address, submit_place.phone, submit_place.website, submit_place.opening_hours,
                submit_place.licence, submit_place.visibility, 'citizen',
                submit_place.submitted_at, submit_place.submitted_at, found.commune_code, found.geom
-        FROM found
+        FROM found WHERE found.in_force
         ON CONFLICT ON CONSTRAINT place_pkey DO NOTHING
         RETURNING place.id, place.version
     ), placed AS (
@@ -35,9 +38,9 @@ AS $$
     ), logged AS (
         INSERT INTO geoplatform.change (operation, place_id, version, occurred_at, actor, commune_code_after, geom_after)
         SELECT 'create', stored.id, stored.version, submit_place.submitted_at, submit_place.actor, found.commune_code, found.geom
-        FROM stored, found
+        FROM stored, found WHERE found.in_force
     )
-    SELECT found.verdict, found.method, found.commune_code, found.distance_m FROM stored, found
+    SELECT found.verdict, found.method, found.commune_code, found.distance_m FROM stored, found WHERE found.in_force
 $$;
 
 -- Whether a citizen's place is stored with exactly this content: tells a harmless retry from a clash of identifiers.

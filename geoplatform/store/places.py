@@ -109,9 +109,10 @@ def load_bulk(connection: Connection, rows: Iterable[tuple[Any, ...]], actor: st
     All in the caller's transaction. NoVintage before the first boundaries are active.
     """
     names = ", ".join(BULK)
+    arrivals = connection.execute(text("SELECT geoplatform.open_arrivals()")).scalar_one()
     with (
         driver(connection).cursor() as cursor,
-        cursor.copy(f"COPY geoplatform.arrival ({names}) FROM STDIN (FORMAT binary)") as copy,
+        cursor.copy(f"COPY {arrivals} ({names}) FROM STDIN (FORMAT binary)") as copy,
     ):
         copy.set_types(list(BULK.values()))
         for row in rows:

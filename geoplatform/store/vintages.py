@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, text
 
 from geoplatform.errors import NoVintage
 from geoplatform.model import Vintage, VintageState
-from geoplatform.store.engine import driver
+from geoplatform.store.engine import Store, driver
 from geoplatform.store.tables import vintages as published
 
 Row = tuple[Any, ...]
@@ -74,25 +74,36 @@ def analyse(connection: Connection) -> None:
     connection.execute(text("ANALYZE geoplatform.commune, geoplatform.department, geoplatform.vintage_gap"))
 
 
-def activate(connection: Connection, vintage_id: int, now: dt.datetime) -> int:
+def activate(store: Store, vintage_id: int, now: dt.datetime) -> int:
     """Number of places that had to be placed for it; the vintage is then the one everybody sees.
 
-    Going back to an earlier one is the same call. NoVintage if there is none of this number.
+    Going back to an earlier one is the same call. No place is missed: those submitted meanwhile are placed on staged
+    vintages by themselves, and those whose submission began earlier are waited for. NoVintage if there is none of this
+    number; nothing is changed then.
     """
-    placed = connection.execute(text("SELECT geoplatform.place_all(:id)"), {"id": vintage_id}).scalar_one()
-    changed = connection.execute(
-        text("""
-            UPDATE geoplatform.vintage
-            SET state = CASE WHEN id = :id THEN 'active' ELSE 'retired' END,
-                activated_at = CASE WHEN id = :id THEN :now ELSE activated_at END,
-                retired_at = CASE WHEN id = :id THEN NULL ELSE :now END
-            WHERE id = :id OR state = 'active'
-            RETURNING id
-        """),
-        {"id": vintage_id, "now": now},
-    )
-    if vintage_id not in changed.scalars().all():
-        raise NoVintage(f"there is no vintage number {vintage_id}", vintage=vintage_id)
+    with store.transaction() as connection:  # committed at once: from now on submissions place on it too
+        connection.execute(
+            text("UPDATE geoplatform.vintage SET state = 'staged' WHERE id = :id AND state = 'retired'"),
+            {"id": vintage_id},
+        )
+    place_all, which = text("SELECT geoplatform.place_all(:id)"), {"id": vintage_id}
+    with store.transaction() as connection:
+        placed = connection.execute(place_all, which).scalar_one()
+        connection.execute(text("LOCK TABLE geoplatform.place IN SHARE ROW EXCLUSIVE MODE"))
+        placed += connection.execute(place_all, which).scalar_one()
+        changed = connection.execute(
+            text("""
+                UPDATE geoplatform.vintage
+                SET state = CASE WHEN id = :id THEN 'active' ELSE 'retired' END,
+                    activated_at = CASE WHEN id = :id THEN :now ELSE activated_at END,
+                    retired_at = CASE WHEN id = :id THEN NULL ELSE :now END
+                WHERE id = :id OR state = 'active'
+                RETURNING id
+            """),
+            {**which, "now": now},
+        )
+        if vintage_id not in changed.scalars().all():
+            raise NoVintage(f"there is no vintage number {vintage_id}", vintage=vintage_id)
     return int(placed)
 
 

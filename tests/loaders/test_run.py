@@ -6,6 +6,7 @@ import io
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 
@@ -13,6 +14,7 @@ import pytest
 import shapely
 
 from geoplatform.errors import GateFailed, NoVintage
+from geoplatform.model import Kind, Submission
 from geoplatform.progress import Progress
 from geoplatform.store import places, vintages
 from loaders import run
@@ -61,8 +63,7 @@ def test_a_staged_vintage_is_seen_by_nobody_until_it_is_activated(database):
     assert states(database) == [(2025, "staged")]
     assert database.rows("SELECT count(*) FROM published.communes")[0][0] == 0
     assert report.counts["communes"] == 2
-    with database.store(LOADER).transaction() as connection:
-        vintages.activate(connection, number, NOW)
+    vintages.activate(database.store(LOADER), number, NOW)
     assert database.rows("SELECT code FROM published.communes ORDER BY code") == [("97401",), ("97402",)]
 
 
@@ -80,17 +81,39 @@ def test_activating_retires_the_old_vintage_moves_the_places_and_going_back_is_t
     load(database, "AA", commit=True, year=2026)
     assert states(database) == [(2025, "retired"), (2026, "active")]
     assert database.rows(query) == [("97401", 2026, "97402")]
-    with database.store(LOADER).transaction() as connection:
-        vintages.activate(connection, first, NOW)
+    vintages.activate(database.store(LOADER), first, NOW)
     assert states(database) == [(2025, "active"), (2026, "retired")]
     assert database.rows(query) == [("97402", 2025, "97402")]
     assert database.rows("SELECT id FROM published.places") == [(place,)]
 
 
+def submit(database, name):
+    made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name=name, position=grid.at("", 1.5, 0.5))
+    database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+
+
+def test_no_place_submitted_during_an_activation_is_lost(database):
+    first, _ = load(database, "AB", commit=True)
+    second, _ = load(database, "AA", commit=False, year=2026)
+    with database.store("geoplatform_web")._writer.begin() as early:  # begun, not yet committed
+        made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="early", position=grid.at("", 1.5, 0.5))
+        assert places.submit(early, made, "tests", NOW)
+        activation = threading.Thread(target=vintages.activate, args=(database.store(LOADER), second, NOW))
+        activation.start()
+        activation.join(0.5)
+        assert activation.is_alive()  # it waits for the submission
+    activation.join(30)
+    submit(database, "late")
+    query = "SELECT name, vintage, commune_code FROM published.places ORDER BY name"
+    assert database.rows(query) == [("early", 2026, "97401"), ("late", 2026, "97401")]
+    vintages.activate(database.store(LOADER), first, NOW)
+    assert database.rows(query) == [("early", 2025, "97402"), ("late", 2025, "97402")]
+
+
 def test_no_vintage_activating_an_unknown_number_changes_nothing(database):
     load(database, "AB", commit=True)
-    with pytest.raises(NoVintage), database.store(LOADER).transaction() as connection:
-        vintages.activate(connection, 4711, NOW)
+    with pytest.raises(NoVintage):
+        vintages.activate(database.store(LOADER), 4711, NOW)
     assert states(database) == [(2025, "active")]
 
 
@@ -116,6 +139,7 @@ def test_the_report_is_kept_with_the_vintage(database):
 
 KILLED = """
 import datetime as dt, os, sys, time
+from geoplatform.model import Kind, Submission
 from geoplatform.progress import Progress
 from geoplatform.store.engine import Store
 from loaders import run
