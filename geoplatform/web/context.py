@@ -33,10 +33,11 @@ def attach(app: Flask, settings: Settings, store: Store | None) -> None:
 
 def open_store(settings: Settings) -> Store:
     """The store as the web may see it: its own URL, or the general one with the web's role."""
+    bounds = {"statement_timeout": f"{settings.statement_timeout_ms}ms", "jit": "off"}
     if settings.web_database_url:
-        return Store(settings.web_database_url, pool_size=_THREADS)
+        return Store(settings.web_database_url, pool_size=_THREADS, settings=bounds)
     if settings.database_url:
-        return Store(settings.database_url, role=_WEB_ROLE, pool_size=_THREADS)
+        return Store(settings.database_url, role=_WEB_ROLE, pool_size=_THREADS, settings=bounds)
     raise Misuse("no database is named: start the web with `geoplatform serve`, or set GEOPLATFORM_WEB_DATABASE_URL")
 
 

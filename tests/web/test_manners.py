@@ -9,7 +9,7 @@ import pytest
 from geoplatform.config import Settings
 from geoplatform.errors import GeoplatformError, Misuse
 from geoplatform.store.engine import Store
-from geoplatform.web import create_app, problems
+from geoplatform.web import context, create_app, problems
 
 HTML = {"Accept": "text/html"}
 
@@ -70,8 +70,11 @@ def test_store_unavailable_is_503_and_tells_no_secret(tmp_path):
 
 def test_store_busy_a_slow_query_ends_with_503_and_retry_after(database, draw):
     draw("AB")
-    store = Store(database.url("geoplatform_web"), settings={"statement_timeout": "1"})
-    app = create_app(Settings(data_dir=Path("data")), store)
+    settings = Settings(data_dir=Path("data"), database_url=database.url(), statement_timeout_ms=200)
+    app = create_app(settings)  # by the general URL: the web takes its own role and limits after connecting
+    store = context.open_store(settings)
+    with store.reading() as connection:
+        assert connection.exec_driver_sql("SELECT current_user").scalar() == "geoplatform_web"
     with database.connect() as blocker:
         blocker.execute("BEGIN")
         blocker.execute("LOCK TABLE geoplatform.commune IN ACCESS EXCLUSIVE MODE")
