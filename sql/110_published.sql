@@ -8,8 +8,8 @@ AS $$ SELECT max(schema_version) FROM geoplatform.installation $$;
 
 CREATE VIEW published.vintages AS
 SELECT v.id, v.year, v.title, v.state, v.publisher, v.attribution, v.licence, v.edition, v.precision_m, v.activated_at,
-       (SELECT count(*)::integer FROM geoplatform.commune AS c WHERE c.vintage_id = v.id) AS communes,
-       (SELECT count(*)::integer FROM geoplatform.commune AS c WHERE c.vintage_id = v.id AND c.geom IS NULL) AS communes_without_geometry,
+       (v.report -> 'counts' ->> 'communes')::integer AS communes,
+       (v.report -> 'counts' ->> 'without_geometry')::integer AS communes_without_geometry,
        v.report
 FROM geoplatform.vintage AS v
 WHERE v.state <> 'staged';

@@ -117,10 +117,10 @@ def every(connection: Connection) -> list[Vintage]:
     """All vintages, staged ones too, the newest first. For operators."""
     rows = connection.execute(
         text("""
-            SELECT v.*, count(c.code)::integer AS communes,
-                   count(c.code) FILTER (WHERE c.geom IS NULL)::integer AS communes_without_geometry
-            FROM geoplatform.vintage AS v LEFT JOIN geoplatform.commune AS c ON c.vintage_id = v.id
-            GROUP BY v.id ORDER BY v.year DESC, v.id DESC
+            SELECT v.*, (v.report -> 'counts' ->> 'communes')::integer AS communes,
+                   (v.report -> 'counts' ->> 'without_geometry')::integer AS communes_without_geometry
+            FROM geoplatform.vintage AS v
+            ORDER BY v.year DESC, v.id DESC
         """)
     )
     return [_vintage(row) for row in rows]
