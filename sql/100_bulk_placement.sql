@@ -33,22 +33,22 @@ RETURNS TABLE (place_id uuid, verdict text, method text, commune_code text, dist
 LANGUAGE plpgsql STABLE STRICT ROWS 1000000
 SET jit = off
 SET work_mem = '256MB'
-SET enable_sort = off       -- it takes the number of points for that of communes; sorting a million costs a second more
-SET parallel_setup_cost = 0
-SET parallel_tuple_cost = 0
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format($query$
-        WITH covered AS MATERIALIZED (
-            -- LEFT, so that communes are the outer side whatever the statistics say: the other order takes five times
-            -- as long. A fence (OFFSET 0) would do that too, but forbids parallel workers. The group whose id is NULL
-            -- gathers the communes without a point.
-            SELECT p.id, count(p.id) AS polygons, min(c.code) AS code,
-                   min(geoplatform.local_distance_m(public.ST_Boundary(c.geom), p.geom)) AS metres
+        WITH pair AS MATERIALIZED (
+            -- LEFT, so that communes are the outer side whatever the statistics say: the other order takes several times
+            -- as long. A fence (OFFSET 0) would do that too, but forbids parallel workers. Communes without a point
+            -- come out with a NULL id.
+            SELECT p.id, c.code, geoplatform.local_distance_m(public.ST_Boundary(c.geom), p.geom) AS metres
             FROM geoplatform.commune AS c
             LEFT JOIN %1$s AS p ON p.geom && c.geom AND public.ST_Covers(c.geom, p.geom)
             WHERE c.vintage_id = $1
-            GROUP BY p.id
+        ), covered AS MATERIALIZED (
+            SELECT f.id, count(*) AS polygons, min(f.code) AS code, min(f.metres) AS metres
+            FROM pair AS f
+            WHERE f.id IS NOT NULL
+            GROUP BY f.id
         ), remaining AS MATERIALIZED (
             SELECT p.id, p.geom, f.id IS NOT NULL AS is_contested
             FROM %1$s AS p LEFT JOIN covered AS f ON f.id = p.id

@@ -2,7 +2,8 @@
 # Installs what only the system's package manager can give. Called by `make`:
 #
 #   sh deploy/setup/system.sh run     PostgreSQL >= 15 with PostGIS, and Python's venv
-#   sh deploy/setup/system.sh test    these, a Chromium for the browser tests, and GDAL's ogr2ogr
+#   sh deploy/setup/system.sh test    these, a Chromium for the browser tests with the library libatomic
+#                                     that Playwright's Node needs, and GDAL's ogr2ogr
 #
 # Does nothing, quickly, when nothing is missing. Exit codes: 0 all is there, 1 something must be
 # installed by hand (it says what), 2 misuse. Installs by itself only on Debian and Ubuntu.
@@ -77,6 +78,8 @@ has_chromium() {
     return 1
 }
 
+has_libatomic() { [ "$(uname -s)" != Linux ] || "$python" -c 'import ctypes; ctypes.CDLL("libatomic.so.1")' 2>/dev/null; }
+
 missing=''
 look_for_postgresql
 if [ -z "$server" ]; then missing="$missing postgresql"; fi
@@ -84,6 +87,7 @@ if [ -z "$postgis" ]; then missing="$missing postgis"; fi
 if ! has_venv; then missing="$missing venv"; fi
 if [ "$purpose" = test ]; then
     has_chromium || missing="$missing chromium"
+    has_libatomic || missing="$missing libatomic"
     has ogr2ogr || missing="$missing gdal"
 fi
 if [ -z "$missing" ]; then exit 0; fi
@@ -91,8 +95,8 @@ echo "missing on this machine:$missing"
 
 # --- elsewhere than Debian and Ubuntu: say what to install
 
-named() { # "POSTGRESQL POSTGIS VENV CHROMIUM GDAL" packages: those that are missing, once each
-    postgresql=$1 postgis=$2 venv=$3 chromium=$4 gdal=$5 names=''
+named() { # "POSTGRESQL POSTGIS VENV CHROMIUM LIBATOMIC GDAL" packages: those that are missing, once each
+    postgresql=$1 postgis=$2 venv=$3 chromium=$4 libatomic=$5 gdal=$6 names=''
     for thing in $missing; do
         eval "name=\$$thing"
         case " $names " in *" $name "*) ;; *) names="$names $name" ;; esac
@@ -103,14 +107,14 @@ named() { # "POSTGRESQL POSTGIS VENV CHROMIUM GDAL" packages: those that are mis
 if ! has apt-get; then
     echo "install it, then run make again:" >&2
     if [ "$(uname -s)" = Darwin ] || has brew; then
-        echo "  brew install $(named postgresql@17 postgis python@3.13 google-chrome gdal)" >&2
+        echo "  brew install $(named postgresql@17 postgis python@3.13 google-chrome gcc gdal)" >&2
     elif has dnf; then
-        echo "  sudo dnf install $(named postgresql-server postgis python3 chromium gdal)" >&2
+        echo "  sudo dnf install $(named postgresql-server postgis python3 chromium libatomic gdal)" >&2
     elif has pacman; then
-        echo "  sudo pacman -S $(named postgresql postgis python chromium gdal)" >&2
+        echo "  sudo pacman -S $(named postgresql postgis python chromium gcc-libs gdal)" >&2
     else
         echo "  PostgreSQL >= $oldest (server), PostGIS >= 3.3, Python >= 3.11 with venv$(
-            [ "$purpose" = run ] || echo ', Chromium, GDAL (ogr2ogr)'
+            [ "$purpose" = run ] || echo ', Chromium, libatomic, GDAL (ogr2ogr)'
         )" >&2
     fi
     exit 1
@@ -143,6 +147,7 @@ packages() {
         postgis) echo "postgresql-${major:-$oldest}-postgis-3" ;;
         venv) echo python3-venv ;;
         chromium) echo chromium ;;
+        libatomic) echo libatomic1 ;;
         gdal) echo gdal-bin ;;
         esac
     done | tr '\n' ' '

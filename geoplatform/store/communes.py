@@ -73,12 +73,10 @@ def some(connection: Connection, codes: list[str]) -> list[Commune]:
 
 def neighbours(connection: Connection, code: str, limit: int = 30) -> list[Commune]:
     """Communes that share a limit with this one, by name."""
-    other = communes.alias("this")
+    here = select(communes.c.geom).where(communes.c.code == code).scalar_subquery()
     query = (
         select(*_PLAIN)
-        .select_from(communes)
-        .join(other, func.ST_DWithin(communes.c.geom, other.c.geom, 1e-6))
-        .where(other.c.code == code, communes.c.code != code)
+        .where(func.ST_DWithin(communes.c.geom, here, 1e-6), communes.c.code != code)
         .order_by(communes.c.search_key, communes.c.code)
         .limit(limit)
     )

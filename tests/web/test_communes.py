@@ -11,7 +11,7 @@ import geojson
 import pytest
 
 from geoplatform.model import Kind, Licence, Submission
-from geoplatform.store import places
+from geoplatform.store import communes, places
 from tests import grid
 from tests.conftest import NOW
 
@@ -95,6 +95,16 @@ def test_the_page_speaks_french_first_and_english_by_choice(client, database, dr
 def test_the_language_link_never_leads_off_the_site(client, draw, target):
     answer = client.get("/lang/en", query_string={"next": target})
     assert answer.headers["Location"] == "/"
+
+
+def test_neighbours_are_the_communes_that_share_a_limit_or_a_corner(database, draw):
+    draw("AAB\nD.B\nDCE")
+    with database.store("geoplatform_web").reading() as connection:
+        found = {
+            letter: "".join(commune.name[-1] for commune in communes.neighbours(connection, grid.code_of(letter)))
+            for letter in "ABCDE"
+        }
+    assert found == {"A": "BD", "B": "ACE", "C": "BDE", "D": "AC", "E": "BC"}
 
 
 def test_places_of_a_commune_download_as_geojson_and_csv_with_the_same_rows(client, database, draw):
