@@ -114,7 +114,7 @@ def serve(session: Session, host: str | None, port: int | None, workers: int | N
         blocking_threads=8,
         log_enabled=False,
         respawn_failed_workers=True,
-        workers_kill_timeout=10,
+        workers_kill_timeout=3,
     ).serve()
 
 
@@ -135,7 +135,13 @@ def db_install(session: Session) -> None:
 @click.pass_obj
 def db_status(session: Session) -> None:
     """Say whether the embedded cluster runs, and where."""
-    click.echo(str(embedded.status(session.settings.data_dir)))
+    found = embedded.status(session.settings.data_dir)
+    if found.major is None:
+        click.echo(f"no cluster in {found.directory}")
+        return
+    state = f"running, process {found.pid}" if found.pid else "stopped"
+    used = ", in use" if found.used else ""
+    click.echo(f"PostgreSQL {found.major} in {found.directory}: {state}{used}")
 
 
 @db.command("stop")

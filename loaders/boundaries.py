@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import shapely
-from pyproj import Geod
+from pyproj import Transformer
 
 from geoplatform.errors import GateFailed
 from geoplatform.model import COMMUNE_CODE
 
-WGS84 = Geod(ellps="WGS84")
 _METRES_PER_DEGREE = 111_320.0
 _NAMED = 12
 
@@ -245,8 +244,18 @@ def _where(shape: Any) -> str:
     return f"{point.x:.3f},{point.y:.3f}"
 
 
+def areas_km2(shapes: np.ndarray) -> np.ndarray:
+    """Area of each shape (EPSG:4326) on the ellipsoid, through the equal-area projection EPSG:6933; NaN where None.
+
+    Edges are straight on the map (RFC 7946 §3.1.1), not geodesics; for the long edges of generalised limits that makes a
+    difference of less than a thousandth (tested against GeographicLib).
+    """
+    equal_area = Transformer.from_crs(4326, 6933, always_xy=True).transform
+    return np.asarray(shapely.area(shapely.transform(shapes, equal_area, interleaved=False)) / 1e6)
+
+
 def _area_km2(shape: Any) -> float:
-    return abs(WGS84.geometry_area_perimeter(shapely.orient_polygons(shape))[0]) / 1e6 if not shape.is_empty else 0.0
+    return float(areas_km2(np.array([shape]))[0])
 
 
 def _is_gap(hole: Any, precision_m: float, foreign_land: Any) -> bool:

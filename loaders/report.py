@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from loaders.register import Outcome
 from loaders.run import Report
 
-_NAMED = 8
+_NAMED = 4
 _MARKS = {"ok": "ok     ", "warning": "warning", "failure": "FAILURE"}
 
 

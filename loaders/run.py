@@ -15,7 +15,7 @@ import shapely
 from geoplatform.progress import Progress
 from geoplatform.store import vintages
 from geoplatform.store.engine import Store
-from loaders.boundaries import BoundarySet, Gate, check, dissolve, refuse_failures, repair, territory_of
+from loaders.boundaries import BoundarySet, Gate, areas_km2, check, dissolve, refuse_failures, repair, territory_of
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ def stage(store: Store, boundaries: BoundarySet, report: Report, progress: Progr
         count = vintages.copy_rows(connection, vintage_id, "commune", rows)
         gaps = ((n, area, _ewkb(shape)) for n, (area, shape) in enumerate(boundaries.gaps))
         vintages.copy_rows(connection, vintage_id, "vintage_gap", gaps)
-        vintages.analyse(connection)
         step.outcome = f"{count} communes"
     return vintage_id
 
 
 def _commune_rows(boundaries: BoundarySet) -> Iterator[tuple[Any, ...]]:
     ewkb = _ewkb(boundaries.shapes)
+    areas = areas_km2(boundaries.shapes).tolist()
     for index, code in enumerate(boundaries.codes):
         yield (
             code,
@@ -105,6 +105,7 @@ def _commune_rows(boundaries: BoundarySet) -> Iterator[tuple[Any, ...]]:
             boundaries.postal_codes[index],
             boundaries.populations[index],
             boundaries.geometry_sources[index],
+            areas[index] if ewkb[index] is not None else None,
             ewkb[index],
         )
 

@@ -64,7 +64,7 @@ CREATE TABLE geoplatform.commune (
     postal_codes text[] NOT NULL DEFAULT '{}',
     population integer CHECK (population >= 0),
     geometry_source text NOT NULL CHECK (geometry_source IN ('source', 'repaired', 'composed', 'missing')),
-    area_km2 double precision GENERATED ALWAYS AS (public.ST_Area(geom::public.geography) / 1e6) STORED,
+    area_km2 double precision CHECK (area_km2 > 0),
     geom geometry(MultiPolygon, 4326),
     geom_3857 geometry(MultiPolygon, 3857) GENERATED ALWAYS AS (public.ST_Transform(geom, 3857)) STORED,
     fid bigint NOT NULL GENERATED ALWAYS AS (geoplatform.insee_fid(code)) STORED,

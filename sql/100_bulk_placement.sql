@@ -101,19 +101,41 @@ BEGIN
 END
 $$;
 
--- Places every place on a vintage, in place of verdicts it may have there, and says how many.
+-- Gives every place that has no verdict in a vintage one, and says how many. A verdict once given stands: the limits of a
+-- vintage never change. A few are placed one by one, many together.
 CREATE FUNCTION geoplatform.place_all(at_vintage integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE STRICT
 AS $$
 DECLARE
+    places bigint := (SELECT count(*) FROM geoplatform.place);
+    missing bigint := places - (SELECT count(*) FROM geoplatform.placement AS l WHERE l.vintage_id = at_vintage);
     placed bigint;
 BEGIN
-    DELETE FROM geoplatform.placement AS l WHERE l.vintage_id = at_vintage;
-    INSERT INTO geoplatform.placement (place_id, vintage_id, verdict, method, commune_code, distance_m)
-    SELECT v.place_id, at_vintage, v.verdict, v.method, v.commune_code, v.distance_m
-    FROM geoplatform.verdicts('geoplatform.place', at_vintage) AS v;
+    IF missing > 1000 AND missing > places / 4 THEN
+        INSERT INTO geoplatform.placement (place_id, vintage_id, verdict, method, commune_code, distance_m)
+        SELECT v.place_id, at_vintage, v.verdict, v.method, v.commune_code, v.distance_m
+        FROM geoplatform.verdicts('geoplatform.place', at_vintage) AS v
+        ON CONFLICT (place_id, vintage_id) DO NOTHING;
+    ELSE
+        INSERT INTO geoplatform.placement (place_id, vintage_id, verdict, method, commune_code, distance_m)
+        SELECT p.id, at_vintage, v.verdict, v.method, v.commune_code, v.distance_m
+        FROM geoplatform.place AS p
+        CROSS JOIN LATERAL geoplatform.place_point(p.geom, at_vintage) AS v
+        WHERE NOT EXISTS (SELECT FROM geoplatform.placement AS l WHERE l.place_id = p.id AND l.vintage_id = at_vintage)
+        ON CONFLICT (place_id, vintage_id) DO NOTHING;
+    END IF;
     GET DIAGNOSTICS placed = ROW_COUNT;
     RETURN placed;
+END
+$$;
+
+-- Tells the planner what was loaded. As the owner, because ANALYZE is his.
+CREATE FUNCTION geoplatform.analyse_boundaries() RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
+AS $$
+BEGIN
+    ANALYZE geoplatform.vintage, geoplatform.commune, geoplatform.department, geoplatform.vintage_gap, geoplatform.land;
 END
 $$;
 
@@ -139,7 +161,7 @@ END
 $$;
 
 -- Stores every arrival as a published, public place with its verdict on the active vintage and its line in the change
--- log, and says how many. The index on the arrivals is built once they are all there. They are stored in the order of
+-- log, and says how many. They are placed on staged vintages too. The index on the arrivals is built once they are all there. They are stored in the order of
 -- the Hilbert curve: neighbours share pages of the tables and of the spatial indexes.
 -- Raises 55000 before the first vintage is active, 23505 if an identifier is taken, 42P01 without open_arrivals.
 CREATE FUNCTION geoplatform.accept_arrivals(actor text, at timestamptz) RETURNS bigint
@@ -150,6 +172,7 @@ AS $$
 DECLARE
     active integer := geoplatform.active_vintage();
     arrivals regclass := format('geoplatform.%I', geoplatform.arrivals_name());
+    staged integer;
     accepted bigint;
 BEGIN
     EXECUTE format('CREATE INDEX ON %s USING gist (geom)', arrivals);
@@ -175,7 +198,15 @@ BEGIN
         FROM judged
     $query$, arrivals) USING active, accept_arrivals.actor, accept_arrivals.at;
     GET DIAGNOSTICS accepted = ROW_COUNT;
+    FOR staged IN SELECT v.id FROM geoplatform.vintage AS v WHERE v.state = 'staged' LOOP  -- as submit_place does
+        INSERT INTO geoplatform.placement (place_id, vintage_id, verdict, method, commune_code, distance_m)
+        SELECT j.place_id, staged, j.verdict, j.method, j.commune_code, j.distance_m
+        FROM geoplatform.verdicts(arrivals, staged) AS j;
+    END LOOP;
     EXECUTE format('DROP TABLE %s', arrivals);
+    IF accepted > 1000 THEN
+        ANALYZE geoplatform.place, geoplatform.placement;
+    END IF;
     RETURN accepted;
 END
 $$;

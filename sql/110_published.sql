@@ -81,7 +81,7 @@ COMMENT ON COLUMN published.communes.epci_name IS 'Name of the EPCI.';
 COMMENT ON COLUMN published.communes.territory_code IS 'FXX for the metropole, else the overseas territory.';
 COMMENT ON COLUMN published.communes.postal_codes IS 'Postal codes used in the commune (La Poste).';
 COMMENT ON COLUMN published.communes.population IS 'Municipal population (INSEE).';
-COMMENT ON COLUMN published.communes.area_km2 IS 'Area in square kilometres on the ellipsoid, of the limits as loaded.';
+COMMENT ON COLUMN published.communes.area_km2 IS 'Area in square kilometres on the ellipsoid, of the limits as loaded (EPSG:6933).';
 COMMENT ON COLUMN published.communes.geometry_source IS 'source, repaired, composed (of its delegated communes) or missing.';
 COMMENT ON COLUMN published.communes.vintage IS 'Year of the vintage.';
 COMMENT ON COLUMN published.communes.search_key IS 'Name as it is searched: without accents, case, hyphens and article.';

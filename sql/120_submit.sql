@@ -18,8 +18,8 @@ AS $$
                ST_SetSRID(ST_MakePoint(submit_place.lon, submit_place.lat), 4326) AS geom
     ), found AS MATERIALIZED (
         SELECT v.id AS vintage_id, v.id = target.vintage_id AS in_force, target.geom, judged.*
-        FROM target
-        JOIN geoplatform.vintage AS v ON v.state IN ('active', 'staged')
+        FROM target  -- LEFT, so that it is asked, and complains, even where there is no vintage at all
+        LEFT JOIN geoplatform.vintage AS v ON v.state IN ('active', 'staged')
         CROSS JOIN LATERAL geoplatform.place_point(target.geom, v.id) AS judged
     ), stored AS (
         INSERT INTO geoplatform.place (id, kind, category, name, description, address, phone, website, opening_hours,

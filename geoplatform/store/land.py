@@ -22,7 +22,7 @@ def replace(connection: Connection, rows: Iterable[tuple[str, bool, bytes]]) -> 
             """,
             rows,
         )
-    connection.execute(text("ANALYZE geoplatform.land"))
+    connection.execute(text("SELECT geoplatform.analyse_boundaries()"))
     return int(connection.execute(text("SELECT count(*) FROM geoplatform.land")).scalar_one())
 
 

@@ -32,6 +32,7 @@ COPIED: dict[str, dict[str, str]] = {
         "postal_codes": "text[]",
         "population": "int4",
         "geometry_source": "text",
+        "area_km2": "float8",
         "geom": "bytea",
     },
     "vintage_gap": {"ordinal": "int4", "area_km2": "float8", "geom": "bytea"},
@@ -71,7 +72,7 @@ def copy_rows(connection: Connection, vintage_id: int, table: str, rows: Iterabl
 
 def analyse(connection: Connection) -> None:
     """Tell the planner what was loaded."""
-    connection.execute(text("ANALYZE geoplatform.commune, geoplatform.department, geoplatform.vintage_gap"))
+    connection.execute(text("SELECT geoplatform.analyse_boundaries()"))
 
 
 def activate(store: Store, vintage_id: int, now: dt.datetime) -> int:
@@ -86,6 +87,8 @@ def activate(store: Store, vintage_id: int, now: dt.datetime) -> int:
             text("UPDATE geoplatform.vintage SET state = 'staged' WHERE id = :id AND state = 'retired'"),
             {"id": vintage_id},
         )
+    with store.transaction() as connection:
+        analyse(connection)
     place_all, which = text("SELECT geoplatform.place_all(:id)"), {"id": vintage_id}
     with store.transaction() as connection:
         placed = connection.execute(place_all, which).scalar_one()

@@ -7,10 +7,11 @@ import uuid
 
 import uuid6
 from flask import Blueprint, Response, jsonify, make_response, url_for
+from sqlalchemy import Connection
 
 from geoplatform import encode
 from geoplatform.errors import UnknownPlace
-from geoplatform.model import Submission
+from geoplatform.model import Place, Submission
 from geoplatform.store import communes, places, tokens
 from geoplatform.web import context, params
 from geoplatform.web.limits import limiter, rate
@@ -23,13 +24,15 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 def submit() -> Response:
     """Store a place: a GeoJSON Feature in, 201 with its Location and verdict out; 200 when it was stored before."""
     now = dt.datetime.now(dt.UTC)
-    store = context.store()
-    with store.reading() as connection:
-        actor = tokens.label_of(connection, params.bearer_token(), now)
-    submission = Submission.from_feature(params.json_body(), uuid.UUID(str(uuid6.uuid7())))
-    new = store.writing(lambda connection: places.submit(connection, submission, actor, now))
-    with store.reading() as connection:
-        stored = places.get(connection, submission.id)
+    new_id = uuid.UUID(str(uuid6.uuid7()))
+
+    def work(connection: Connection) -> tuple[Submission, bool, Place | None]:
+        actor = tokens.label_of(connection, params.bearer_token(), now)  # who it is, before what they say
+        submission = Submission.from_feature(params.json_body(), new_id)
+        new = places.submit(connection, submission, actor, now)
+        return submission, new, places.get(connection, submission.id)
+
+    submission, new, stored = context.store().writing(work)
     body = encode.place_feature(stored) if stored else {"type": "Feature", "id": str(submission.id)}
     response = make_response(encode.dumps(body), 201 if new else 200)
     response.mimetype = "application/geo+json"

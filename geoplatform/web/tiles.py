@@ -33,7 +33,9 @@ def tile(layer: str, z: str, x: str, y: str, suffix: str) -> Response:
 
 def _answer(body: bytes, mimetype: str) -> Response:
     if not body:
-        return Response(status=204, headers={"Cache-Control": _FRESH})
+        nothing = Response(status=204, headers={"Cache-Control": _FRESH})
+        del nothing.headers["Content-Type"]
+        return nothing
     packed = len(body) > _WORTH_PACKING and request.accept_encodings["gzip"] > 0
     response = Response(gzip.compress(body, _PACKING, mtime=0) if packed else body, mimetype=mimetype)
     if packed:

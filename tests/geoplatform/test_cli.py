@@ -81,6 +81,13 @@ def test_load_communes_stages_prints_its_report_and_activates_on_request(databas
     assert geoplatform(database, "vintages", "activate", "4711").returncode == 1
 
 
+def test_status_tells_that_there_is_no_cluster_without_making_one(tmp_path):
+    shown = geoplatform(None, "db", "status", GEOPLATFORM_DATA=str(tmp_path))
+    assert shown.returncode == 0
+    assert shown.stdout.startswith("no cluster in ")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_token_is_shown_once_listed_without_its_secret_and_revoked(database):
     secret = geoplatform(database, "token", "create", "--label", "École", "--days", "3").stdout.strip()
     assert secret.startswith("gp_") and len(secret) > 40

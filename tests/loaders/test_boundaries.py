@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
+from pyproj import Geod
 
 from geoplatform.errors import GateFailed
 from loaders import boundaries as rules
@@ -107,3 +108,13 @@ def test_gate_failed_names_the_gate_that_refuses(changes, expected, named):
 )
 def test_territories_follow_from_the_code(department, commune, territory):
     assert rules.territory_of(department, commune) == territory
+
+
+@pytest.mark.france
+def test_areas_are_those_of_the_ellipsoid_to_a_thousandth(tables):
+    geod = Geod(ellps="WGS84")
+    shapes = tables.boundaries().shapes[::500]
+    shapes = np.array([shape for shape in shapes if shape is not None])
+    ours = rules.areas_km2(shapes)
+    for shape, area in zip(shapes, ours, strict=True):
+        assert area == pytest.approx(abs(geod.geometry_area_perimeter(shape)[0]) / 1e6, rel=1e-3)

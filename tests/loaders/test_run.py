@@ -104,7 +104,11 @@ def test_no_place_submitted_during_an_activation_is_lost(database):
         assert activation.is_alive()  # it waits for the submission
     activation.join(30)
     submit(database, "late")
-    query = "SELECT name, vintage, commune_code FROM published.places ORDER BY name"
+    load(database, "AAA", commit=False, year=2027)
+    third = database.rows("SELECT max(id) FROM geoplatform.vintage")[0][0]
+    add_place(database, 0.5, 0.5)
+    assert database.rows("SELECT count(*) FROM geoplatform.placement WHERE vintage_id = %s", third) == [(1,)]
+    query = "SELECT name, vintage, commune_code FROM published.places WHERE name <> 'x' ORDER BY name"
     assert database.rows(query) == [("early", 2026, "97401"), ("late", 2026, "97401")]
     vintages.activate(database.store(LOADER), first, NOW)
     assert database.rows(query) == [("early", 2025, "97402"), ("late", 2025, "97402")]

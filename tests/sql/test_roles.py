@@ -89,6 +89,12 @@ def test_functions_that_act_for_their_owner_fix_their_search_path(database):
     assert loose == []
 
 
+def test_the_loader_can_tell_the_planner_what_it_loaded(database, draw):
+    draw("AB")
+    rows = database.rows("SELECT reltuples FROM pg_class WHERE oid = 'geoplatform.commune'::regclass")
+    assert rows == [(2.0,)]
+
+
 def test_nothing_is_granted_to_everybody(database):
     granted = database.rows("""
         SELECT p.proname FROM pg_proc AS p
