@@ -15,7 +15,6 @@ import uuid
 from importlib.metadata import entry_points
 
 import click
-import uuid6
 from rich.console import Console
 from rich.table import Table
 
@@ -191,9 +190,16 @@ def vintages_list(session: Session) -> None:
 @click.pass_obj
 def vintages_activate(session: Session, number: int) -> None:
     """Make a staged or retired vintage the active one; going back is the same command."""
-    with session.progress.step("activate") as step:
-        placed = vintages.activate(session.store(LOADER), number, dt.datetime.now(dt.UTC))
+    store = session.store(LOADER)
+    with session.progress.step("activate") as step, store.alone():
+        placed = vintages.activate(store, number, dt.datetime.now(dt.UTC))
         step.outcome = f"vintage number {number}, {placed} places placed"
+
+
+def _label(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not 1 <= len(value.strip()) <= 100:
+        raise click.BadParameter("is not a text of 1 to 100 signs")
+    return value.strip()
 
 
 @main.group("token")
@@ -202,7 +208,7 @@ def token_group() -> None:
 
 
 @token_group.command("create")
-@click.option("--label", required=True, help="Who or what will use it; stands in the change log.")
+@click.option("--label", required=True, callback=_label, help="Who or what will use it; stands in the change log.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires; never without this.")
 @click.pass_obj
 def token_create(session: Session, label: str, days: int | None) -> None:
@@ -211,7 +217,7 @@ def token_create(session: Session, label: str, days: int | None) -> None:
     now = dt.datetime.now(dt.UTC)
     expires_at = now + dt.timedelta(days=days) if days else None
     with session.store(OWNER).transaction() as connection:
-        tokens.issue(connection, uuid.UUID(str(uuid6.uuid7())), secret, label[:100], now, expires_at)
+        tokens.issue(connection, uuid.uuid4(), secret, label, now, expires_at)
     click.echo(secret)
 
 

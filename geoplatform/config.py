@@ -31,6 +31,7 @@ class Settings:
     public_url: str | None = None
     submit_rate: str = "120 per minute"
     read_rate: str = "1200 per minute"
+    tile_rate: str = "6000 per minute"
     trusted_proxies: int = 0
     statement_timeout_ms: int = 10_000
 
@@ -64,6 +65,7 @@ class Settings:
             public_url=(text("PUBLIC_URL") or "").rstrip("/") or None,
             submit_rate=text("SUBMIT_RATE") or cls.submit_rate,
             read_rate=text("READ_RATE") or cls.read_rate,
+            tile_rate=text("TILE_RATE") or cls.tile_rate,
             trusted_proxies=whole("TRUSTED_PROXIES", 0, 0, 8),
             statement_timeout_ms=whole("STATEMENT_TIMEOUT_MS", cls.statement_timeout_ms, 100, 600_000),
         )
@@ -80,6 +82,7 @@ class Settings:
             "PUBLIC_URL": self.public_url or "",
             "SUBMIT_RATE": self.submit_rate,
             "READ_RATE": self.read_rate,
+            "TILE_RATE": self.tile_rate,
             "TRUSTED_PROXIES": str(self.trusted_proxies),
             "STATEMENT_TIMEOUT_MS": str(self.statement_timeout_ms),
         }

@@ -40,7 +40,7 @@ def place_row(place: Place) -> dict[str, Any]:
         "source_name": place.source_name,
         "longitude": lon,
         "latitude": lat,
-        "verdict": str(place.placement.verdict),
+        "verdict": place.placement.verdict,
         "commune_code": place.placement.commune_code,
         "commune_name": place.placement.commune_name,
         "distance_m": None if place.placement.distance_m is None else round(place.placement.distance_m, 1),
@@ -55,7 +55,7 @@ def place_feature(place: Place) -> dict[str, Any]:
     """A place as a GeoJSON Feature (RFC 7946 §3.2). Every property is there, null included."""
     row = place_row(place)
     identifier, lon, lat = row.pop("id"), row.pop("longitude"), row.pop("latitude")
-    row["method"] = str(place.placement.method)
+    row["method"] = place.placement.method
     geometry = None if lon is None else {"type": "Point", "coordinates": [lon, lat]}
     return {"type": "Feature", "id": identifier, "geometry": geometry, "properties": row}
 

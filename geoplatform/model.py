@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+import unicodedata
 import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -135,6 +136,9 @@ class LonLat:
                     hint = "; longitude comes first: are the two swapped?"
                 shown = str(value)[:24]
                 raise BadPoint(name, shown, f"{shown} is outside -{limit:g}..{limit:g} degrees{hint}")
+        # A tenth of a millimetre is the finest we keep: denormal numbers make PostgreSQL's arithmetic fail.
+        object.__setattr__(self, "lon", round(float(self.lon), 9))
+        object.__setattr__(self, "lat", round(float(self.lat), 9))
 
     @classmethod
     def from_geojson(cls, geometry: object) -> LonLat:
@@ -227,10 +231,10 @@ class Commune:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Verdict on a point. `distance_m`: to the nearest limit of a commune, only where under 1 km."""
+    """Verdict on a point; None for a place shown at commune level. `distance_m`: to the nearest limit if under 1 km."""
 
-    verdict: Verdict
-    method: Method
+    verdict: Verdict | None
+    method: Method | None
     commune_code: str | None
     commune_name: str | None
     vintage: int
@@ -364,6 +368,9 @@ class _Reading:
         if bad is not None:
             self.refuse(name, value[:40], f"holds the control character U+{ord(bad):04X}")
             return None
+        if not any(unicodedata.category(sign)[0] in "LNSP" for sign in value):
+            self.refuse(name, value[:40], "holds nothing that can be seen")
+            return None
         return value
 
     def choice(self, name: str, choices: type[StrEnum], *, required: bool = False) -> StrEnum | None:
@@ -381,10 +388,10 @@ class _Reading:
         value = self.text(name, _SHORT_MAX)
         if value is None:
             return None
-        if not is_web_address(value):
+        address = web_address(value)
+        if address is None:
             self.refuse(name, value, "is not an http or https address")
-            return None
-        return value
+        return address
 
     def identifier(self, value: object, otherwise: uuid.UUID) -> uuid.UUID:
         if value is None:
@@ -400,19 +407,34 @@ class _Reading:
             self.refuse(name, self.properties[name], "is not a property of a place")
 
 
-def is_web_address(text: str) -> bool:
-    """Whether the text is an absolute http(s) URL with a host and without blanks."""
+def web_address(text: str) -> str | None:
+    """The text as an absolute http(s) URL with its scheme in small letters; None if it is none."""
     if any(sign.isspace() for sign in text):
-        return False
+        return None
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
-        return False
+        return None
+    return parts.scheme + text[len(parts.scheme) :] if usable else None
+
+
+def new_place_id(day: dt.date, noise: bytes) -> uuid.UUID:
+    """A UUIDv7 (RFC 9562 §5.7) that tells the day and not the moment: identifiers are public, the second is not.
+
+    `noise`: ten random bytes.
+    """
+    midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
+    value = int(midnight.timestamp() * 1000) << 80 | int.from_bytes(noise[:10], "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=value)
 
 
 def _forbidden(sign: str, lines: bool) -> bool:
     code = ord(sign)
     if sign in "\n\r\t":
         return not lines
+    if 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069:  # they make a text read otherwise than it is
+        return True
     return code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF)

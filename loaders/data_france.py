@@ -20,7 +20,7 @@ import numpy as np
 import shapely
 
 from geoplatform.errors import BadPoint, BadSource
-from geoplatform.model import LonLat, is_web_address
+from geoplatform.model import LonLat, web_address
 from loaders.boundaries import BoundarySet, Unit
 from loaders.fetch import Wheel
 
@@ -215,7 +215,7 @@ class DataFrance:
                 position=position,
                 address=row["mairie_adresse"].strip() or None,
                 phone=row["mairie_telephone"].strip() or None,
-                website=row["mairie_site"].strip() if is_web_address(row["mairie_site"].strip()) else None,
+                website=web_address(row["mairie_site"].strip()),
                 opening_hours=opening_hours(row["mairie_horaires"]),
             )
 

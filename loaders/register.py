@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -10,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import shapely
-import uuid6
 from sqlalchemy import Connection
 
+from geoplatform.model import new_place_id
 from geoplatform.progress import Progress
 from geoplatform.store import places
 from geoplatform.store.engine import Store
@@ -48,7 +49,7 @@ def load_town_halls(store: Store, source: DataFrance, progress: Progress, now: d
     with progress.step("town halls") as step, store.transaction() as connection:
         known = places.referenced(connection, AUTHORITY)
         halls = [hall for hall in source.town_halls(refused) if hall.code not in known]
-        identified = [(uuid.UUID(str(uuid6.uuid7())), hall) for hall in halls]
+        identified = [(new_place_id(now.date(), secrets.token_bytes(10)), hall) for hall in halls]
         stored = (
             places.load_bulk(connection, step.track(_rows(identified), len(identified)), AUTHORITY, now)
             if identified

@@ -10,8 +10,9 @@ SET ROLE geoplatform_owner;
 
 CREATE TABLE geoplatform.installation (
     schema_version integer NOT NULL,
+    sql_sha256 text NOT NULL,
     installed_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE geoplatform.installation IS 'One row for each schema version this database has been brought to.';
+COMMENT ON TABLE geoplatform.installation IS 'One row for each schema version this database has been brought to, with the digest of the SQL files that did it.';
 
 RESET ROLE;

@@ -37,11 +37,12 @@ AS $$
         1.01 * metres / geoplatform.metres_per_degree_north(public.ST_Y(point)))
 $$;
 
--- Whether a point in no commune is on another country's land. The world map is coarse (1 km or so): on what it calls
--- French land, a foreign country within 5 km means that we are across the border; otherwise it is coastal water.
+-- What lies where no commune does: gap, abroad or sea. The world map is coarse (1 km or so), so the distance to the nearest
+-- commune's limit counts (NULL from 1 km on): French land far from every commune belongs to one that the vintage does not
+-- hold (an overseas collectivity, say); near one, it is across a border (a foreign country within 5 km) or coastal water.
 -- In PL/pgSQL, as place_point is: their plans are kept, and only the branches that are needed run.
-CREATE FUNCTION geoplatform.lies_abroad(point geometry) RETURNS boolean
-LANGUAGE plpgsql STABLE STRICT PARALLEL SAFE
+CREATE FUNCTION geoplatform.beyond_communes(point geometry, metres double precision) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
@@ -52,13 +53,15 @@ BEGIN
     WHERE l.geom && point AND public.ST_Covers(l.geom, point)
     ORDER BY l.is_france
     LIMIT 1;
-    IF NOT FOUND OR NOT french THEN
-        RETURN FOUND;
-    END IF;
-    RETURN EXISTS (
-        SELECT FROM geoplatform.land AS l
-        WHERE NOT l.is_france AND l.geom && geoplatform.reach(point, 5000)
-          AND geoplatform.local_distance_m(l.geom, point) < 5000);
+    RETURN CASE
+        WHEN french IS NULL THEN 'sea'
+        WHEN NOT french THEN 'abroad'
+        WHEN metres IS NULL THEN 'gap'
+        WHEN EXISTS (SELECT FROM geoplatform.land AS l
+                     WHERE NOT l.is_france AND l.geom && geoplatform.reach(point, 5000)
+                       AND geoplatform.local_distance_m(l.geom, point) < 5000) THEN 'abroad'
+        ELSE 'sea'
+    END;
 END
 $$;
 
@@ -66,7 +69,7 @@ $$;
 --   inside  the commune's polygon covers it, and its limit is farther than the vintage's precision
 --   border  a commune is named, but the limit is nearer than the precision (method cover or nearest),
 --           or the point lies on a limit to the centimetre: then the smaller code wins (method edge)
---   gap     in a hole of the vintage: in France, in a commune it cannot name
+--   gap     in France, in a commune the vintage cannot name: in one of its holes, or on French land that it does not cover
 --   abroad  on the land of another country
 --   sea     none of these
 -- distance_m is to the nearest limit, NULL from 1 km on. No row if the vintage does not exist.
@@ -123,7 +126,7 @@ BEGIN
         method := 'nearest';
         commune_code := holder;
     ELSE
-        verdict := CASE WHEN geoplatform.lies_abroad(point) THEN 'abroad' ELSE 'sea' END;
+        verdict := geoplatform.beyond_communes(point, metres);
         method := 'none';
     END IF;
     RETURN NEXT;

@@ -66,8 +66,7 @@ BEGIN
         SELECT open.id,
                CASE WHEN near.metres = 0 OR near.is_border AND NOT gap.is_gap THEN 'border'
                     WHEN gap.is_gap THEN 'gap'
-                    WHEN ground.is_abroad THEN 'abroad'
-                    ELSE 'sea' END,
+                    ELSE ground.verdict END,
                CASE WHEN near.metres = 0 THEN 'edge'
                     WHEN near.is_border AND NOT gap.is_gap THEN 'nearest'
                     ELSE 'none' END,
@@ -87,13 +86,15 @@ BEGIN
             SELECT EXISTS (SELECT FROM geoplatform.vintage_gap AS g
                            WHERE g.vintage_id = $1 AND g.geom && open.geom AND public.ST_Covers(g.geom, open.geom)) AS is_gap
             OFFSET 0) AS gap,
-        LATERAL (  -- as lies_abroad
-            SELECT CASE bool_and(l.is_france)
-                       WHEN false THEN true
-                       WHEN true THEN EXISTS (SELECT FROM geoplatform.land AS f
-                                              WHERE NOT f.is_france AND f.geom && geoplatform.reach(open.geom, 5000)
-                                                AND geoplatform.local_distance_m(f.geom, open.geom) < 5000)
-                   END AS is_abroad
+        LATERAL (  -- as beyond_communes
+            SELECT CASE
+                WHEN count(*) = 0 THEN 'sea'
+                WHEN NOT bool_and(l.is_france) THEN 'abroad'
+                WHEN near.metres IS NULL THEN 'gap'
+                WHEN EXISTS (SELECT FROM geoplatform.land AS f
+                             WHERE NOT f.is_france AND f.geom && geoplatform.reach(open.geom, 5000)
+                               AND geoplatform.local_distance_m(f.geom, open.geom) < 5000) THEN 'abroad'
+                ELSE 'sea' END AS verdict
             FROM geoplatform.land AS l
             WHERE l.geom && open.geom AND public.ST_Covers(l.geom, open.geom)) AS ground
         WHERE NOT open.is_contested
@@ -161,7 +162,7 @@ END
 $$;
 
 -- Stores every arrival as a published, public place with its verdict on the active vintage and its line in the change
--- log, and says how many. They are placed on staged vintages too. The index on the arrivals is built once they are all there. They are stored in the order of
+-- log, and says how many. They are placed on every vintage that is kept. The index on the arrivals is built once they are all there. They are stored in the order of
 -- the Hilbert curve: neighbours share pages of the tables and of the spatial indexes.
 -- Raises 55000 before the first vintage is active, 23505 if an identifier is taken, 42P01 without open_arrivals.
 CREATE FUNCTION geoplatform.accept_arrivals(actor text, at timestamptz) RETURNS bigint
@@ -172,7 +173,7 @@ AS $$
 DECLARE
     active integer := geoplatform.active_vintage();
     arrivals regclass := format('geoplatform.%I', geoplatform.arrivals_name());
-    staged integer;
+    other integer;
     accepted bigint;
 BEGIN
     EXECUTE format('CREATE INDEX ON %s USING gist (geom)', arrivals);
@@ -198,10 +199,10 @@ BEGIN
         FROM judged
     $query$, arrivals) USING active, accept_arrivals.actor, accept_arrivals.at;
     GET DIAGNOSTICS accepted = ROW_COUNT;
-    FOR staged IN SELECT v.id FROM geoplatform.vintage AS v WHERE v.state = 'staged' LOOP  -- as submit_place does
+    FOR other IN SELECT v.id FROM geoplatform.vintage AS v WHERE v.id <> active LOOP  -- as submit_place does
         INSERT INTO geoplatform.placement (place_id, vintage_id, verdict, method, commune_code, distance_m)
-        SELECT j.place_id, staged, j.verdict, j.method, j.commune_code, j.distance_m
-        FROM geoplatform.verdicts(arrivals, staged) AS j;
+        SELECT j.place_id, other, j.verdict, j.method, j.commune_code, j.distance_m
+        FROM geoplatform.verdicts(arrivals, other) AS j;
     END LOOP;
     EXECUTE format('DROP TABLE %s', arrivals);
     IF accepted > 1000 THEN

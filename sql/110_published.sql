@@ -97,12 +97,14 @@ COMMENT ON COLUMN published.categories.label_en IS 'Label in English.';
 COMMENT ON COLUMN published.categories.osm_tag IS 'OpenStreetMap tag that means the same.';
 
 -- THE rule of what the public sees of a place. Status and visibility are decided here and nowhere else.
--- A place shown at commune level only keeps its point, address and distance to itself.
+-- A place shown at commune level only keeps its point, address, verdict and distance to itself: `border` would put it
+-- on a line.
 CREATE VIEW published.places AS
 SELECT p.id, p.fid, p.kind, p.category, p.name, p.description,
        CASE WHEN p.visibility = 'public' THEN p.address END AS address,
        p.phone, p.website, p.opening_hours, p.licence, p.source, p.source_name,
-       l.verdict, l.method, l.commune_code, c.name AS commune_name, c.department_code, c.region_code, c.epci_code,
+       CASE WHEN p.visibility = 'public' THEN l.verdict END AS verdict,
+       CASE WHEN p.visibility = 'public' THEN l.method END AS method, l.commune_code, c.name AS commune_name, c.department_code, c.region_code, c.epci_code,
        CASE WHEN p.visibility = 'public' THEN l.distance_m END AS distance_m,
        v.year AS vintage, p.commune_code_at_entry, p.version,
        (p.created_at AT TIME ZONE 'UTC')::date AS created_on,
@@ -127,7 +129,7 @@ COMMENT ON COLUMN published.places.opening_hours IS 'Opening hours in OpenStreet
 COMMENT ON COLUMN published.places.licence IS 'SPDX identifier of the licence its contributor chose, or display-only.';
 COMMENT ON COLUMN published.places.source IS 'citizen, register (public register data) or synthetic (demonstration).';
 COMMENT ON COLUMN published.places.source_name IS 'Name of the register or generator.';
-COMMENT ON COLUMN published.places.verdict IS 'Where the point lies: inside, border, gap, sea or abroad.';
+COMMENT ON COLUMN published.places.verdict IS 'Where the point lies: inside, border, gap, sea or abroad; not told of a place shown at commune level.';
 COMMENT ON COLUMN published.places.method IS 'How that was found: cover, edge, nearest or none.';
 COMMENT ON COLUMN published.places.commune_code IS 'INSEE code of the commune it lies in.';
 COMMENT ON COLUMN published.places.commune_name IS 'Name of that commune.';
@@ -144,7 +146,8 @@ COMMENT ON COLUMN published.places.geom IS 'Position, WGS 84 longitude/latitude 
 COMMENT ON COLUMN published.places.geom_3857 IS 'Position in Web Mercator (EPSG:3857).';
 
 -- What bulk downloads may hold: not the places whose contributor allowed display only.
-CREATE VIEW published.exportable_places AS SELECT * FROM published.places WHERE licence <> 'display-only';
+-- A security barrier, since people write their own queries over it: no function of theirs sees a row before it has passed.
+CREATE VIEW published.exportable_places WITH (security_barrier) AS SELECT * FROM published.places WHERE licence <> 'display-only';
 COMMENT ON VIEW published.exportable_places IS 'Places that a dump or bulk download may hold: licence display-only is left out.';
 
 -- The change log without people, up to the last number below which every transaction has ended. A row whose
@@ -153,7 +156,9 @@ CREATE VIEW published.changes AS
 SELECT l.seq, l.operation, l.place_id, l.version, (l.occurred_at AT TIME ZONE 'UTC')::date AS occurred_on,
        l.commune_code_before, l.commune_code_after
 FROM geoplatform.change AS l, pg_current_snapshot() AS s
-WHERE (l.transaction_id < pg_snapshot_xmin(s) OR l.transaction_id >= pg_snapshot_xmax(s));
+WHERE (l.transaction_id < pg_snapshot_xmin(s) OR l.transaction_id >= pg_snapshot_xmax(s))
+  AND NOT EXISTS (SELECT FROM geoplatform.place AS p
+                  WHERE p.id = l.place_id AND (p.status IN ('draft', 'hidden') OR p.visibility = 'private'));
 COMMENT ON VIEW published.changes IS 'Creations, modifications and deletions of places, numbered, without their content.';
 COMMENT ON COLUMN published.changes.seq IS 'Number of the change; grows, may skip.';
 COMMENT ON COLUMN published.changes.operation IS 'create, modify or delete.';

@@ -26,7 +26,10 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA geoplatform, published TO geoplatform_l
 
 -- The web reads what is published, and writes through functions.
 GRANT USAGE ON SCHEMA published TO geoplatform_web, geoplatform_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA published TO geoplatform_web, geoplatform_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA published TO geoplatform_web;
+-- Direct SQL is bulk access: no display-only places, and only views behind a security barrier where rows are hidden.
+GRANT SELECT ON published.vintages, published.regions, published.departments, published.epci, published.communes,
+    published.categories, published.exportable_places TO geoplatform_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA published TO geoplatform_web;
 -- Pure functions over their arguments, used by published functions and searches.
 GRANT USAGE ON SCHEMA geoplatform TO geoplatform_web;

@@ -38,6 +38,7 @@ NOW = dt.datetime(2026, 11, 22, 10, 0, tzinfo=dt.UTC)
 REAL = ROOT.parent / "shared" / "data"
 _MEMORY = Path("/dev/shm")
 _ROOM = 3 << 30
+MANY = "100000 per minute"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -146,7 +147,12 @@ def draw(database: Database) -> Callable[..., int]:
 def client(database: Database):
     """A client of the web application, which connects as the web's own role."""
     app = create_app(
-        Settings(data_dir=Path("data"), submit_rate="100000 per minute", read_rate="100000 per minute"),
+        Settings(
+            data_dir=Path("data"),
+            submit_rate=MANY,
+            read_rate=MANY,
+            tile_rate=MANY,
+        ),
         database.store("geoplatform_web"),
     )
     app.testing = False
@@ -210,7 +216,7 @@ def served(cluster: embedded.Cluster, france: Database) -> Iterator[Served]:
             **{name: value for name, value in os.environ.items() if not name.startswith("GEOPLATFORM_")},
             "GEOPLATFORM_DATABASE_URL": database.url(),
             "GEOPLATFORM_WEB_DATABASE_URL": database.url("geoplatform_web"),
-            "GEOPLATFORM_READ_RATE": "100000 per minute",
+            "GEOPLATFORM_READ_RATE": MANY,
         }
         command = [sys.executable, "-m", "geoplatform.cli"]
         subprocess.run(

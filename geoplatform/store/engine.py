@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 _TRIES = 4
+_LOADING_LOCK = 0x67656F6C  # "geol"
 _POOL_LIFETIME_S = 1800
 _CONNECT_TIMEOUT_S = 10
 
@@ -97,6 +98,18 @@ class Store:
         except _Retry as passing:
             raise StoreUnavailable(str(passing)) from passing
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else who asks this is inside meanwhile, on any machine: for loads and activations. Waits its turn."""
+        with _translating(), self._writer.connect() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOADING_LOCK})")
+            connection.commit()
+            try:
+                yield
+            finally:
+                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOADING_LOCK})")
+                connection.commit()
+
     def require_schema(self) -> None:
         """SchemaMismatch unless the database holds the schema this program was written for."""
         with self.reading() as connection:
@@ -131,6 +144,7 @@ def _pool(url: str, settings: dict[str, str], size: int, *, autocommit: bool) ->
         poolclass=QueuePool,
         pool_size=size,
         max_overflow=0,
+        hide_parameters=True,  # they are what people wrote: nothing for a log
         pool_pre_ping=True,
         pool_recycle=_POOL_LIFETIME_S,
         isolation_level="AUTOCOMMIT" if autocommit else "READ COMMITTED",

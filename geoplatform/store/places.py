@@ -203,8 +203,8 @@ def counts_of_commune(connection: Connection, code: str) -> dict[str, int]:
 
 
 def exportable_of_commune(connection: Connection, code: str) -> Iterator[Place]:
-    """Every place of a commune that a download may hold, by its number; streamed through a cursor of the server."""
-    query = _public(exportable_places).where(exportable_places.c.commune_code == code).order_by(exportable_places.c.fid)
+    """Every place of a commune that a download may hold, by its identifier; streamed through a cursor of the server."""
+    query = _public(exportable_places).where(exportable_places.c.commune_code == code).order_by(exportable_places.c.id)
     result = connection.execution_options(stream_results=True, yield_per=_STREAMED_AT_ONCE).execute(query)
     for row in result:
         yield _place(row)
@@ -246,8 +246,8 @@ def _place(row: Any) -> Place:
         source_name=row.source_name,
         position=None if row.lon is None else LonLat(row.lon, row.lat),
         placement=Placement(
-            verdict=Verdict(row.verdict),
-            method=Method(row.method),
+            verdict=Verdict(row.verdict) if row.verdict else None,
+            method=Method(row.method) if row.method else None,
             commune_code=row.commune_code,
             commune_name=row.commune_name,
             vintage=row.vintage,

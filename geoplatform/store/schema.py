@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import psycopg
@@ -32,27 +33,39 @@ def install(url: str) -> bool:
             if connection.info.server_version < _NEEDED_POSTGRESQL:
                 raise StoreUnavailable(f"PostgreSQL {connection.info.server_version // 10000} is too old: 15 is needed")
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_INSTALL_LOCK,))
-            found = installed_version(connection)
-            if found == SCHEMA_VERSION:
+            found = installed(connection)
+            if found == (SCHEMA_VERSION, digest()):
                 return False
             if found is not None:
                 raise SchemaMismatch(
-                    f"the database holds schema version {found}, this program brings {SCHEMA_VERSION}",
+                    f"the database holds schema version {found[0]} ({found[1][:8]}), this program brings "
+                    f"{SCHEMA_VERSION} ({digest()[:8]}): before 1.0 there is no upgrade; "
+                    "`geoplatform db destroy --yes` removes an embedded database, and `geoplatform up` makes it anew",
                     found=found,
                     needed=SCHEMA_VERSION,
                 )
             for file in files():
                 connection.execute(file.read_bytes())
-            connection.execute("INSERT INTO geoplatform.installation (schema_version) VALUES (%s)", (SCHEMA_VERSION,))
+            done = "INSERT INTO geoplatform.installation (schema_version, sql_sha256) VALUES (%s, %s)"
+            connection.execute(done, (SCHEMA_VERSION, digest()))
             return True
     except psycopg.OperationalError as error:
         raise StoreUnavailable(f"the database does not answer: {error}") from error
 
 
-def installed_version(connection: psycopg.Connection) -> int | None:
-    """The newest schema version the database was brought to, or None where nothing of ours is there."""
+def digest() -> str:
+    """SHA-256 of all the SQL files, hex."""
+    whole = hashlib.sha256()
+    for file in files():
+        whole.update(file.read_bytes())
+    return whole.hexdigest()
+
+
+def installed(connection: psycopg.Connection) -> tuple[int, str] | None:
+    """The newest schema version the database was brought to and the digest of its files, None without any of ours."""
     there = connection.execute("SELECT to_regclass('geoplatform.installation') IS NOT NULL").fetchone()
     if there is None or not there[0]:
         return None
-    row = connection.execute("SELECT max(schema_version) FROM geoplatform.installation").fetchone()
-    return row[0] if row else None
+    query = "SELECT schema_version, sql_sha256 FROM geoplatform.installation ORDER BY schema_version DESC LIMIT 1"
+    row = connection.execute(query).fetchone()
+    return (row[0], row[1]) if row else None

@@ -42,7 +42,9 @@ COPIED: dict[str, dict[str, str]] = {
 def open_stage(connection: Connection, facts: dict[str, Any], report: dict[str, Any], now: dt.datetime) -> int:
     """Identifier of a new, staged vintage. An earlier stage of the same file makes way."""
     connection.execute(
-        text("DELETE FROM geoplatform.vintage WHERE state = 'staged' AND source_sha256 = :sum"),
+        text(
+            "DELETE FROM geoplatform.vintage WHERE state = 'staged' AND activated_at IS NULL AND source_sha256 = :sum"
+        ),
         {"sum": facts["source_sha256"]},
     )
     columns = [*facts, "report", "staged_at"]
@@ -78,15 +80,10 @@ def analyse(connection: Connection) -> None:
 def activate(store: Store, vintage_id: int, now: dt.datetime) -> int:
     """Number of places that had to be placed for it; the vintage is then the one everybody sees.
 
-    Going back to an earlier one is the same call. No place is missed: those submitted meanwhile are placed on staged
-    vintages by themselves, and those whose submission began earlier are waited for. NoVintage if there is none of this
-    number; nothing is changed then.
+    Going back to an earlier one is the same call. No place is missed: those submitted meanwhile are placed on every
+    vintage by themselves, and those whose submission began before this one was staged are waited for. NoVintage if
+    there is none of this number; nothing is changed then.
     """
-    with store.transaction() as connection:  # committed at once: from now on submissions place on it too
-        connection.execute(
-            text("UPDATE geoplatform.vintage SET state = 'staged' WHERE id = :id AND state = 'retired'"),
-            {"id": vintage_id},
-        )
     with store.transaction() as connection:
         analyse(connection)
     place_all, which = text("SELECT geoplatform.place_all(:id)"), {"id": vintage_id}

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import secrets
 import uuid
 
-import uuid6
 from flask import Blueprint, Response, jsonify, make_response, url_for
 from sqlalchemy import Connection
 
 from geoplatform import encode
 from geoplatform.errors import UnknownPlace
-from geoplatform.model import Place, Submission
+from geoplatform.model import Place, Submission, new_place_id
 from geoplatform.store import communes, places, tokens
 from geoplatform.web import context, params
 from geoplatform.web.limits import limiter, rate
@@ -24,11 +24,12 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 def submit() -> Response:
     """Store a place: a GeoJSON Feature in, 201 with its Location and verdict out; 200 when it was stored before."""
     now = dt.datetime.now(dt.UTC)
-    new_id = uuid.UUID(str(uuid6.uuid7()))
+    new_id = new_place_id(now.date(), secrets.token_bytes(10))
+    said = params.body()
 
     def work(connection: Connection) -> tuple[Submission, bool, Place | None]:
         actor = tokens.label_of(connection, params.bearer_token(), now)  # who it is, before what they say
-        submission = Submission.from_feature(params.json_body(), new_id)
+        submission = Submission.from_feature(params.json_of(said), new_id)
         new = places.submit(connection, submission, actor, now)
         return submission, new, places.get(connection, submission.id)
 
@@ -36,7 +37,7 @@ def submit() -> Response:
     body = encode.place_feature(stored) if stored else {"type": "Feature", "id": str(submission.id)}
     response = make_response(encode.dumps(body), 201 if new else 200)
     response.mimetype = "application/geo+json"
-    response.headers["Location"] = url_for("api.place", place_id=submission.id, _external=True)
+    response.headers["Location"] = context.absolute(url_for("api.place", place_id=submission.id))
     return response
 
 

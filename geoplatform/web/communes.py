@@ -9,7 +9,6 @@ from flask import (
     Response,
     jsonify,
     redirect,
-    render_template,
     request,
     stream_with_context,
     url_for,
@@ -44,26 +43,26 @@ def search() -> Response:
 
 @blueprint.get("/communes/<code>")
 @limiter.limit(lambda: rate("read"))
-def page(code: str) -> AnyResponse | str:
+def page(code: str) -> AnyResponse:
     """The commune: a page for people, its limits as GeoJSON for programs."""
     known = commune_code(code)
     if known != code:
-        return redirect(url_for("communes.page", code=known), 308)
+        return redirect(url_for("communes.page", code=known) + _query(), 308)
     wanted = params.page_format()
     with context.store().reading() as connection:
         commune = communes.get(connection, known)
         if wanted == "geojson":
             return _geojson(encode.commune_feature(commune, communes.geometry_json(connection, known)))
         counts = places.counts_of_commune(connection, known)
-        return render_template(
-            "commune.html",
-            commune=commune,
-            counts=counts,
-            places=places.of_commune(connection, known, _SHOWN_PLACES),
-            places_total=sum(counts.values()),
-            categories=places.all_categories(connection),
-            neighbours=communes.neighbours(connection, known),
-        )
+        shown = {
+            "commune": commune,
+            "counts": counts,
+            "places": places.of_commune(connection, known, _SHOWN_PLACES),
+            "places_total": sum(counts.values()),
+            "categories": places.all_categories(connection),
+            "neighbours": communes.neighbours(connection, known),
+        }
+    return context.page("commune.html", **shown)  # after the connection is given back: the page asks for one too
 
 
 @blueprint.get("/communes/<code>/places.<suffix>")
@@ -84,6 +83,11 @@ def dump(code: str, suffix: str) -> Response:
         response = Response(stream_with_context(encode.places_geojson(rows, _head(commune))), mimetype=GEOJSON)
     response.headers["Content-Disposition"] = f'attachment; filename="places-{known}.{suffix}"'
     return response
+
+
+def _query() -> str:
+    asked = request.query_string.decode("ascii", "ignore")
+    return f"?{asked}" if asked else ""
 
 
 def _rows(store: Store, code: str) -> Iterator[Place]:

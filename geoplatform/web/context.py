@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from flask import Flask, current_app, g, url_for
+from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
 
 from geoplatform import __version__
 from geoplatform.config import Settings
@@ -66,6 +66,19 @@ def active_vintage() -> Vintage | None:
         with store().reading() as connection:
             g.vintage = vintages.active(connection)
     return g.vintage  # type: ignore[no-any-return]
+
+
+def page(template: str, **values: object) -> Response:
+    """A page; what it shows depends on the language and on what the client accepts. Call it with no connection open."""
+    response = make_response(render_template(template, **values))
+    response.vary.update(("Accept", "Cookie"))
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def absolute(path: str) -> str:
+    """The address of a path as the public reaches it: the operator's public URL, else the host that was asked."""
+    return (settings().public_url or request.host_url.rstrip("/")) + path
 
 
 def asset(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from geoplatform.errors import BadParameter
@@ -23,13 +23,13 @@ _COOKIE_S = 365 * 86_400
 
 @blueprint.get("/")
 @limiter.limit(lambda: rate("read"))
-def index() -> str:
+def index() -> Response:
     """Search form, hits where words are given, figures."""
     words = params.words()
     with context.store().reading() as connection:
         hits = communes.find(connection, words, _HITS) if words else []
         pilots = communes.some(connection, PILOTS)
-    return render_template("home.html", q=words, hits=hits, pilots=pilots, figures=_figures())
+    return context.page("home.html", q=words, hits=hits, pilots=pilots, figures=_figures())
 
 
 @blueprint.get("/lang/<lang>", endpoint="language")
@@ -37,13 +37,19 @@ def language_choice(lang: str) -> Response:
     """Remember the language, and go back to where the reader was (on this site only)."""
     if lang not in language.LANGUAGES:
         raise BadParameter("lang", lang[:20], "is not one of " + ", ".join(language.LANGUAGES))
-    back = urlsplit(request.args.get("next", "/"))
-    inside = (
-        not back.scheme and not back.netloc and back.path.startswith("/") and not back.path.startswith(("//", "/\\"))
-    )
-    answer = redirect(back.geturl() if inside else "/")
+    answer = redirect(_inside(request.args.get("next", "/")))
     answer.set_cookie(language.COOKIE, lang, max_age=_COOKIE_S, httponly=True, samesite="Lax", secure=request.is_secure)
     return answer
+
+
+def _inside(target: str) -> str:
+    """The address if it is one of this site, else that of the home page."""
+    try:
+        back = urlsplit(target)
+    except ValueError:
+        return "/"
+    ours = not (back.scheme or back.netloc) and back.path.startswith("/") and not back.path.startswith(("//", "/\\"))
+    return back.geturl() if ours else "/"
 
 
 def _figures() -> dict[str, Any]:

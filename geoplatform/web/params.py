@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from geoplatform.errors import BadMediaType, BadParameter, BadPoint, NotAuthorised
 from geoplatform.model import LonLat, TileAddress
 
 _JSON_TYPES = ("application/geo+json", "application/json")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _PROGRAMS = ("/api/", "/tiles/", "/health/")
 
 
@@ -64,10 +67,7 @@ def position() -> LonLat:
 
 def _degrees(name: str) -> float:
     raw = request.args.get(name, "")
-    try:
-        value = float(raw)
-    except ValueError:
-        value = math.nan
+    value = float(raw) if _NUMBER.fullmatch(raw) else math.nan
     if not math.isfinite(value):
         raise BadPoint(name, raw[:40], "is not a finite number of degrees")
     return value
@@ -86,18 +86,26 @@ def bearer_token() -> str:
     return given.token
 
 
-def json_body() -> Any:
-    """The body as JSON. BadParameter, with line and column, if it is none."""
+def body() -> bytes:
+    """The body, whole. 413 if it is larger than the application takes, also when its length is not told beforehand."""
+    largest = request.max_content_length or 0
+    data = request.stream.read(largest + 1)
+    if len(data) > largest:
+        raise RequestEntityTooLarge
+    return data
+
+
+def json_of(data: bytes) -> Any:
+    """A request's body as JSON. BadMediaType, or BadParameter with line and column, if it is none."""
     if request.mimetype not in _JSON_TYPES:
         raise BadMediaType("Content-Type", request.mimetype, "is not one of " + ", ".join(_JSON_TYPES))
     try:
-        return json.loads(request.get_data().decode("utf-8"), parse_constant=_refuse_constant)
+        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
         raise BadParameter("body", None, f"is not UTF-8: byte {error.start}") from error
     except json.JSONDecodeError as error:
-        raise BadParameter(
-            "body", None, f"is not JSON: {error.msg}, line {error.lineno} column {error.colno}"
-        ) from error
+        place = f"line {error.lineno} column {error.colno}"
+        raise BadParameter("body", None, f"is not JSON: {error.msg}, {place}") from error
     except RecursionError as error:
         raise BadParameter("body", None, "is nested too deeply") from error
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, request
 
 from geoplatform import encode
 from geoplatform.errors import UnknownPlace
@@ -17,19 +17,20 @@ blueprint = Blueprint("places", __name__)
 
 @blueprint.get("/places/<uuid:place_id>")
 @limiter.limit(lambda: rate("read"))
-def page(place_id: uuid.UUID) -> Response | str:
+def page(place_id: uuid.UUID) -> Response:
     """The place: a page for people, a GeoJSON Feature for programs."""
     wanted = params.page_format()
     with context.store().reading() as connection:
         place = places.get(connection, place_id)
         if place is None:
             raise UnknownPlace(place_id)
-        if wanted == "geojson":
-            return Response(encode.dumps(encode.place_feature(place)), mimetype="application/geo+json")
         code = place.placement.commune_code
-        return render_template(
-            "place.html",
-            place=place,
-            category=places.all_categories(connection).get(place.category or ""),
-            commune=communes.get(connection, code) if code else None,
-        )
+        category = places.all_categories(connection).get(place.category or "")
+        commune = communes.get(connection, code) if code else None
+    if wanted == "geojson":
+        response = Response(encode.dumps(encode.place_feature(place)), mimetype="application/geo+json")
+        response.add_etag()
+        response.vary.add("Accept")
+        response.make_conditional(request)
+        return response
+    return context.page("place.html", place=place, category=category, commune=commune)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import Any
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
@@ -58,7 +59,7 @@ def attach(app: Flask) -> None:
 def _ours(error: GeoplatformError) -> Response:
     status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
     if status >= 500:
-        log.error("%s: %s", type(error).__name__, error)
+        log.error("%s at %s %s", type(error).__name__, request.method, request.path)
         detail = "" if status == 500 else _public_reason(error)
         return _answer(status, type(error).__name__, detail, {})
     response = _answer(status, type(error).__name__, error.message, _members(error))
@@ -100,7 +101,11 @@ def _of_http(error: HTTPException) -> Response:
 
 
 def _unforeseen(error: Exception) -> Response:
-    log.exception("unforeseen error at %s %s", request.method, request.path)
+    # Where it happened and what kind it is, never its message: a database quotes the row, and the row is a person's.
+    cause = getattr(error, "orig", error)
+    place = "".join(traceback.format_tb(error.__traceback__))
+    state = getattr(cause, "sqlstate", None) or "-"
+    log.error("%s (SQLSTATE %s) at %s %s\n%s", type(cause).__name__, state, request.method, request.path, place)
     return _answer(500, "InternalError", "", {})
 
 
@@ -108,7 +113,7 @@ def _answer(status: int, kind: str, detail: str, members: dict[str, Any]) -> Res
     title = _title(status, kind)
     if wants_error_page():
         try:
-            response = make_response(render_template("error.html", status=status, title=title, detail=detail))
+            response = make_response(render_template("error.html", status=status, title=title, detail=""))
         except GeoplatformError:  # the page itself needs the store, which is what fails
             response = make_response(f"<!doctype html><title>{status}</title><h1>{title}</h1>")
     else:

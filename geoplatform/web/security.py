@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from flask import Flask, Response, request
+from werkzeug.http import parse_date
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "worker-src 'self' blob:; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'self'"
 )
-_OPEN_DATA = ("/tiles/", "/communes/", "/places/", "/api/v1/placement")
+_OPEN_DATA = ("/tiles/", "/communes", "/places/", "/api/v1/place")
+_DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE", "HTTP_DATE")
 _YEAR_S = 31_536_000
 
 
 def attach(app: Flask) -> None:
     """Add the headers to every answer, errors included."""
+
+    @app.before_request
+    def forget_impossible_dates() -> None:
+        for name in _DATES:
+            try:
+                parse_date(request.environ.get(name))
+            except (OverflowError, ValueError):  # a year beyond the calendar
+                del request.environ[name]
 
     @app.after_request
     def add(response: Response) -> Response:

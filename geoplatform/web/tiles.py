@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from geoplatform.errors import UnknownLayer
 from geoplatform.store import tiles
 from geoplatform.web import context, params
+from geoplatform.web.limits import limiter, rate
 
 blueprint = Blueprint("tiles", __name__)
 
@@ -19,6 +20,7 @@ _PACKING = 5
 
 
 @blueprint.get("/tiles/<layer>/<z>/<x>/<y>.<suffix>")
+@limiter.limit(lambda: rate("tile"))
 def tile(layer: str, z: str, x: str, y: str, suffix: str) -> Response:
     """One tile; 204 where a vector tile would be empty, 404 outside the pyramid."""
     if suffix not in ("mvt", "geojson") or not all(part.isascii() and part.isdigit() for part in (z, x, y)):

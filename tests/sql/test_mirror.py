@@ -68,7 +68,7 @@ def test_installing_twice_changes_nothing(database):
 
 def test_a_newer_schema_is_refused_with_both_versions(database):
     with database.connect() as connection:
-        connection.execute("INSERT INTO geoplatform.installation (schema_version) VALUES (999)")
+        connection.execute("INSERT INTO geoplatform.installation (schema_version, sql_sha256) VALUES (999, '')")
     with pytest.raises(SchemaMismatch, match="999"):
         schema.install(database.url())
     with pytest.raises(SchemaMismatch, match="999"):

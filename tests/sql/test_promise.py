@@ -101,7 +101,8 @@ def test_a_place_shown_at_commune_level_keeps_its_point_and_address(client, data
     assert feature["geometry"] is None
     assert feature["properties"]["commune_code"] == "97401"
     assert feature["properties"]["address"] is None
-    assert feature["properties"]["distance_m"] is None
+    assert feature["properties"]["distance_m"] is feature["properties"]["verdict"] is None
+    assert client.get(f"/places/{planted}", headers={"Accept": "text/html"}).status_code == 200
     everything = client.get("/communes/97401/places.geojson").data + client.get("/communes/97401/places.csv").data
     assert b"12 rue" not in everything
     assert str(round(HERE.lon, 3)).encode() not in everything

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+
 import psycopg
 import pytest
 from psycopg import errors as pg
+
+from geoplatform.model import Kind, Submission
+from geoplatform.store import places
+from tests import grid
+from tests.conftest import NOW
 
 PRIVATE = (
     "place", "placement", "change", "api_token", "vintage", "commune", "department", "region", "epci", "land",
@@ -33,6 +40,22 @@ def test_the_web_reads_every_published_view_and_writes_none(database):
             connection.execute(f"SELECT * FROM published.{view} LIMIT 1")
             with pytest.raises(psycopg.Error):
                 connection.execute(f"DELETE FROM published.{view}")
+
+
+def test_no_function_of_the_readers_sees_a_place_that_the_public_does_not(database, draw):
+    draw("AB")
+    store = database.store("geoplatform_web")
+    made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="Refuge secret", position=grid.at("AB", 0.5, 0.5))
+    store.writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    with database.connect() as connection:
+        connection.execute("UPDATE geoplatform.place SET status = 'hidden'")
+    with database.connect("geoplatform_reader") as connection:
+        # a function that names its argument in an error, cheaper than the view's own conditions
+        query = "SELECT 1 FROM published.exportable_places WHERE fid > 0 AND has_schema_privilege(name, 'USAGE')"
+        assert connection.execute(query).fetchall() == []
+        for view in ("places", "changes"):
+            with pytest.raises(pg.InsufficientPrivilege):
+                connection.execute(f"SELECT * FROM published.{view}")
 
 
 def test_the_reader_is_read_only_with_a_time_limit(database):

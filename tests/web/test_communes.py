@@ -65,8 +65,8 @@ def test_a_code_in_small_letters_is_redirected_to_the_official_one(client, franc
     from geoplatform.web import create_app
 
     app = create_app(Settings(data_dir=Path("data")), france.store("geoplatform_web"))
-    answer = app.test_client().get("/communes/2a004")
-    assert (answer.status_code, answer.headers["Location"]) == (308, "/communes/2A004")
+    answer = app.test_client().get("/communes/2a004?f=geojson")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "/communes/2A004?f=geojson")
 
 
 def test_bad_parameter_an_unknown_format_is_named(client, draw):
@@ -90,7 +90,8 @@ def test_the_page_speaks_french_first_and_english_by_choice(client, database, dr
 
 
 @pytest.mark.parametrize(
-    "target", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:x", "evil"]
+    "target",
+    ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:x", "evil", "//[", "http://[x"],
 )
 def test_the_language_link_never_leads_off_the_site(client, draw, target):
     answer = client.get("/lang/en", query_string={"next": target})

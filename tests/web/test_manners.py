@@ -110,6 +110,37 @@ def test_every_error_of_ours_that_a_request_can_meet_has_a_status():
             assert any(issubclass(kind, known) for known in covered), kind
 
 
+@pytest.mark.parametrize("path", ["/", "/?q=commune", "/communes/97401", "/communes/97499", "/nope"])
+def test_a_page_needs_one_connection_at_a_time(database, draw, path):
+    draw("AB")
+    store = Store(database.url("geoplatform_web"), pool_size=1)
+    try:
+        answer = create_app(Settings(data_dir=Path("data")), store).test_client().get(path, headers=HTML)
+    finally:
+        store.close()
+    assert answer.status_code in (200, 404)
+
+
+def test_misuse_a_rate_that_is_none_is_named(database):
+    with pytest.raises(Misuse, match="'lots'"):
+        create_app(Settings(data_dir=Path("data"), read_rate="lots"), database.store("geoplatform_web"))
+
+
+@pytest.mark.parametrize("path", ["/tiles/communes/8/167/143.mvt", "/communes/97401?f=geojson", "/static/x"])
+@pytest.mark.parametrize("date", ["Mon, 01 Jan 99999999999 00:00:00 GMT", "x", "Thu, 01 Jan 1970 00:00:00 GMT"])
+def test_an_impossible_date_in_a_header_is_ignored(client, draw, path, date):
+    draw("AB")
+    headers = {"If-Modified-Since": date, "If-Unmodified-Since": date, "If-Range": date, "If-None-Match": date}
+    assert client.get(path, headers=headers).status_code < 500
+
+
+def test_pages_that_depend_on_language_and_format_say_so(client, draw):
+    draw("AB")
+    headers = client.get("/communes/97401", headers=HTML).headers
+    assert {"Accept", "Cookie"} <= {name.strip() for name in headers["Vary"].split(",")}
+    assert "private" in headers["Cache-Control"]
+
+
 def test_wrong_methods_are_405_with_allow(client, draw):
     draw("AB")
     answer = client.delete("/communes/97401")
