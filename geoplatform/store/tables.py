@@ -6,6 +6,8 @@ published views; the private tables are here for the loaders' sake.
 
 from __future__ import annotations
 
+from typing import Any
+
 from geoalchemy2 import Geometry
 from sqlalchemy import (
     BigInteger,
@@ -23,8 +25,17 @@ from sqlalchemy import (
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
+from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData()
+
+
+class Xid8(UserDefinedType[int]):
+    """PostgreSQL's 64-bit transaction number, which SQLAlchemy has no type for."""
+
+    def get_col_spec(self, **_: object) -> str:
+        """Its name in SQL."""
+        return "xid8"
 
 
 def _geometry(kind: str, srid: int, name: str = "geom") -> Column[object]:
@@ -197,6 +208,108 @@ api_token = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     _moment("expires_at"),
     _moment("revoked_at"),
+    schema="geoplatform",
+)
+
+
+def _unit(name: str, *columns: Column[Any]) -> Table:
+    """A territorial unit above the commune: keyed by vintage and code."""
+    return Table(
+        name,
+        metadata,
+        Column("vintage_id", Integer, primary_key=True),
+        Column("code", Text, primary_key=True),
+        Column("name", Text, nullable=False),
+        *columns,
+        schema="geoplatform",
+    )
+
+
+region = _unit("region")
+department = _unit(
+    "department",
+    Column("region_code", Text),
+    _geometry("MULTIPOLYGON", 4326),
+    _geometry("MULTIPOLYGON", 3857, "geom_3857"),
+)
+epci_of_vintage = _unit("epci", Column("kind", Text))
+commune = _unit(
+    "commune",
+    Column("territory_code", Text, nullable=False),
+    *(Column(name, Text) for name in ("department_code", "region_code", "epci_code")),
+    Column("postal_codes", ARRAY(Text), nullable=False),
+    Column("population", Integer),
+    Column("geometry_source", Text, nullable=False),
+    Column("area_km2", Double),
+    _geometry("MULTIPOLYGON", 4326),
+    _geometry("MULTIPOLYGON", 3857, "geom_3857"),
+    Column("fid", BigInteger, nullable=False),
+    Column("search_key", Text, nullable=False),
+)
+
+vintage_gap = Table(
+    "vintage_gap",
+    metadata,
+    Column("vintage_id", Integer, primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("area_km2", Double, nullable=False),
+    Column("geom", Geometry("POLYGON", srid=4326, spatial_index=False), nullable=False),
+    schema="geoplatform",
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("schema_version", Integer, nullable=False),
+    Column("sql_sha256", Text, nullable=False),
+    Column("installed_at", DateTime(timezone=True), nullable=False),
+    schema="geoplatform",
+)
+
+category = Table(
+    "category",
+    metadata,
+    Column("code", Text, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("kind", "label_fr", "label_en")),
+    Column("osm_tag", Text),
+    schema="geoplatform",
+)
+
+place_reference = Table(
+    "place_reference",
+    metadata,
+    Column("authority", Text, primary_key=True),
+    Column("reference", Text, primary_key=True),
+    Column("place_id", Uuid, nullable=False),
+    schema="geoplatform",
+)
+
+arrival = Table(
+    "arrival",
+    metadata,
+    Column("id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("category", Text),
+    Column("name", Text, nullable=False),
+    *(Column(text, Text) for text in ("description", "address", "phone", "website", "opening_hours")),
+    *(Column(text, Text, nullable=False) for text in ("licence", "source")),
+    Column("source_name", Text),
+    Column("geom", Geometry("POINT", srid=4326, spatial_index=False), nullable=False),
+    schema="geoplatform",
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("seq", BigInteger, primary_key=True),
+    Column("transaction_id", Xid8, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("place_id", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    *(Column(text, Text) for text in ("actor", "commune_code_before", "commune_code_after")),
+    _geometry("POINT", 4326, "geom_before"),
+    _geometry("POINT", 4326, "geom_after"),
     schema="geoplatform",
 )
 
