@@ -9,7 +9,7 @@ from pathlib import Path
 
 from geoplatform import encode
 from geoplatform.model import Place, commune_code
-from geoplatform.store import communes, places
+from geoplatform.store import communes, places, vintages
 from geoplatform.store.engine import Store
 
 FORMATS = ("geojson", "csv")
@@ -24,11 +24,8 @@ def write(store: Store, code: str, form: str, target: Path) -> int:
     with store.snapshot() as connection:
         commune = communes.get(connection, commune_code(code))
         rows = counted.each(places.exportable_of_commune(connection, commune.code))
-        head = {
-            "name": f"places-{commune.code}",
-            "commune": {"code": commune.code, "name": commune.name},
-            "vintage": commune.vintage,
-        }
+        vintage = vintages.active(connection)
+        head = encode.places_head(commune, vintage.attribution if vintage else None)
         pieces = encode.places_csv(rows) if form == "csv" else encode.places_geojson(rows, head)
         _write_whole(target, pieces)
     return counted.count

@@ -91,6 +91,17 @@ def commune_feature(commune: Commune, geometry_json: str | None) -> str:
     return dumps(head)[:-1] + ',"geometry":' + (geometry_json or "null") + "}"
 
 
+def places_head(commune: Commune, attribution: str | None) -> dict[str, Any]:
+    """What a file of a commune's places says of itself."""
+    return {
+        "name": f"places-{commune.code}",
+        "commune": {"code": commune.code, "name": commune.name},
+        "vintage": commune.vintage,
+        "attribution": attribution,
+        "licence": "each feature names its own in properties.licence (SPDX)",
+    }
+
+
 def places_geojson(places: Iterable[Place], head: dict[str, Any]) -> Iterator[str]:
     """A FeatureCollection in pieces, one feature at a time. `head`: further members, such as an attribution."""
     yield dumps({"type": "FeatureCollection", **head})[:-1] + ',"features":['

@@ -43,11 +43,6 @@ class Licence(StrEnum):
     DISPLAY_ONLY = "display-only"
 
     @property
-    def exportable(self) -> bool:
-        """Whether a dump or bulk API may carry an object under this licence."""
-        return self is not Licence.DISPLAY_ONLY
-
-    @property
     def url(self) -> str | None:
         """Address of the licence's text, or None for `display-only`."""
         return _LICENCE_URLS.get(self)
@@ -79,15 +74,6 @@ class Visibility(StrEnum):
     PUBLIC = "public"
     COMMUNE = "commune"
     PRIVATE = "private"
-
-
-class Status(StrEnum):
-    """Life of a place. Only `published` ones leave the database."""
-
-    DRAFT = "draft"
-    PUBLISHED = "published"
-    HIDDEN = "hidden"
-    DELETED = "deleted"
 
 
 class Verdict(StrEnum):

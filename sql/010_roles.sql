@@ -5,7 +5,7 @@
 --   geoplatform_owner   owns every table, view and function; used to install and upgrade
 --   geoplatform_loader  loads boundaries and registers; reads and writes the private tables
 --   geoplatform_web     what the HTTP layer is: the published views and functions, nothing else
---   geoplatform_reader  QGIS and analysts: the published views, read-only, with limits
+--   geoplatform_reader  QGIS and analysts: boundaries and exportable places, read-only and limited by default
 
 DO $$
 DECLARE

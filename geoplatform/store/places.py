@@ -171,11 +171,16 @@ def own_polygon_covers(connection: Connection, pairs: list[tuple[uuid.UUID, str]
 
 
 def withdraw_synthetic(connection: Connection) -> int:
-    """Number of demonstration places removed, with their traces: they were nobody's."""
+    """Number of demonstration places removed; the change log keeps that they came and went."""
     connection.execute(
         text("""
-            INSERT INTO geoplatform.change (operation, place_id, version, occurred_at, actor, geom_before)
-            SELECT 'delete', id, version + 1, now(), 'demo', geom FROM geoplatform.place WHERE source = 'synthetic'
+            INSERT INTO geoplatform.change
+                (operation, place_id, version, occurred_at, actor, commune_code_before, geom_before)
+            SELECT 'delete', p.id, p.version + 1, now(), 'demo', l.commune_code, p.geom
+            FROM geoplatform.place AS p
+            LEFT JOIN geoplatform.placement AS l
+              ON l.place_id = p.id AND l.vintage_id = geoplatform.active_vintage()
+            WHERE p.source = 'synthetic'
         """)
     )
     return connection.execute(text("DELETE FROM geoplatform.place WHERE source = 'synthetic'")).rowcount

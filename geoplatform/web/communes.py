@@ -75,12 +75,14 @@ def dump(code: str, suffix: str) -> Response:
     store = context.store()
     with store.reading() as connection:
         commune = communes.get(connection, known)
+    vintage = context.active_vintage()
+    head = encode.places_head(commune, vintage.attribution if vintage else None)
     rows = _rows(store, known)
     if suffix == "csv":
         response = Response(stream_with_context(encode.places_csv(rows)), mimetype="text/csv")
         response.headers["Content-Type"] = "text/csv; charset=utf-8; header=present"
     else:
-        response = Response(stream_with_context(encode.places_geojson(rows, _head(commune))), mimetype=GEOJSON)
+        response = Response(stream_with_context(encode.places_geojson(rows, head)), mimetype=GEOJSON)
     response.headers["Content-Disposition"] = f'attachment; filename="places-{known}.{suffix}"'
     return response
 
@@ -93,17 +95,6 @@ def _query() -> str:
 def _rows(store: Store, code: str) -> Iterator[Place]:
     with store.snapshot() as connection:
         yield from places.exportable_of_commune(connection, code)
-
-
-def _head(commune: Commune) -> dict[str, object]:
-    vintage = context.active_vintage()
-    return {
-        "name": f"places-{commune.code}",
-        "commune": {"code": commune.code, "name": commune.name},
-        "vintage": commune.vintage,
-        "attribution": vintage.attribution if vintage else None,
-        "licence": "each feature names its own in properties.licence (SPDX)",
-    }
 
 
 def _hit(commune: Commune) -> dict[str, object]:

@@ -134,6 +134,22 @@ def test_gate_failed_nothing_is_stored(database):
     assert states(database) == [(2025, "active")]
 
 
+def test_loads_take_turns(database):
+    store, other = database.store(LOADER), database.store(LOADER)
+    entered = threading.Event()
+
+    def second():
+        with other.alone():
+            entered.set()
+
+    with store.alone():
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        assert not entered.wait(0.5)
+    assert entered.wait(10)
+    waiting.join()
+
+
 def test_the_report_is_kept_with_the_vintage(database):
     load(database, "AAA\nA.A\nAAA", commit=True)
     report = database.rows("SELECT report FROM published.vintages")[0][0]

@@ -16,17 +16,10 @@ export function readListed() {
   };
 }
 
-/** Marks the item of the place as current and brings it into view; nothing if the page does not list it. */
-export function showInList(id, scroll = true) {
+/** Marks the item of the place as current; nothing if the page does not list it. */
+export function showInList(id) {
   document.querySelector('[data-place].is-current')?.classList.remove('is-current');
-  const item = id && document.querySelector(`[data-place="${CSS.escape(id)}"]`);
-  if (!item) return;
-  item.classList.add('is-current');
-  const box = item.closest('[data-place-list]');
-  if (!scroll || !box || box.scrollHeight <= box.clientHeight) return; // never scrolls the page away from the map
-  const {top, bottom} = item.getBoundingClientRect();
-  const edge = box.getBoundingClientRect();
-  if (top < edge.top || bottom > edge.bottom) box.scrollTop += top - edge.top - box.clientHeight / 3;
+  if (id) document.querySelector(`[data-place="${CSS.escape(id)}"]`)?.classList.add('is-current');
 }
 
 /** Calls `look(place)` when an item gets the focus and `visit(place)` when its button is pressed. */

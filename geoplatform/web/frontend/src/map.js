@@ -121,7 +121,7 @@ function answerClicks(map, config, moves) {
 function tieToPage(map, config, moves) {
   listenToList({
     look: ({geometry, properties}) => {
-      showInList(properties.id, false);
+      showInList(properties.id);
       moves.choose(geometry.coordinates);
       moves.move({center: geometry.coordinates, zoom: Math.max(map.getZoom(), CLUSTERS_END + 1)});
     },
