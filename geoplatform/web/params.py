@@ -89,9 +89,11 @@ def bearer_token() -> str:
 def body() -> bytes:
     """The body, whole. 413 if it is larger than the application takes, also when its length is not told beforehand."""
     largest = request.max_content_length or 0
-    data = request.stream.read(largest + 1)
-    if len(data) > largest:
-        raise RequestEntityTooLarge
+    data = b""
+    while piece := request.stream.read(largest + 1 - len(data)):  # at the limit the stream itself says 413
+        data += piece
+        if len(data) > largest:
+            raise RequestEntityTooLarge
     return data
 
 
