@@ -59,7 +59,7 @@ def main(names: list[str]) -> int:
                     figures += JOBS[job](bench)
             finally:
                 bench.close()
-    show(figures)
+                show(figures)  # what was measured, also when a later job fails
     return 0
 
 
