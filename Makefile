@@ -9,7 +9,7 @@ FRONT := geoplatform/web/frontend
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients lint bench bless lock clean
+.PHONY: help run test lint bench bless lock clean
 
 help: ## Explain every target
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,9 +28,8 @@ lint: $(STAMPS)/test ## Check style and types (ruff, mypy --strict)
 bench: $(STAMPS)/test ## Measure against named peers, one table of ratios
 	@$(BIN)/python -m tests.bench $(JOBS)
 
-bless: $(STAMPS)/test ## Write the golden files and translations anew (look at the difference before you commit it)
+bless: $(STAMPS)/test ## Write what is made and committed anew: the compiled translations (look at the difference)
 	@$(BIN)/pybabel -q compile -d geoplatform/web/translations
-	@GOLDEN=bless $(BIN)/python -m pytest -q -m "" tests -k golden
 
 lock: $(STAMPS)/test ## Lock the dependencies of pyproject.toml anew
 	@for name in run test; do \

@@ -66,6 +66,8 @@ def installed(connection: psycopg.Connection) -> tuple[int, str] | None:
     there = connection.execute("SELECT to_regclass('geoplatform.installation') IS NOT NULL").fetchone()
     if there is None or not there[0]:
         return None
-    query = "SELECT schema_version, sql_sha256 FROM geoplatform.installation ORDER BY schema_version DESC LIMIT 1"
-    row = connection.execute(query).fetchone()
+    row = connection.execute("""
+        SELECT schema_version, coalesce(to_jsonb(i) ->> 'sql_sha256', '')  -- the first installations had no such column
+        FROM geoplatform.installation AS i ORDER BY schema_version DESC LIMIT 1
+    """).fetchone()
     return (row[0], row[1]) if row else None

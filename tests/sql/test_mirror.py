@@ -78,6 +78,13 @@ def test_a_newer_schema_is_refused_with_both_versions(database):
         Store(database.url("geoplatform_web")).require_schema()
 
 
+def test_a_database_of_other_sql_files_is_refused_and_says_what_to_do(database):
+    with database.connect() as connection:
+        connection.execute("ALTER TABLE geoplatform.installation DROP COLUMN sql_sha256")
+    with pytest.raises(SchemaMismatch, match="geoplatform db destroy"):
+        schema.install(database.url())
+
+
 def test_an_unreachable_server_is_store_unavailable(tmp_path):
     with pytest.raises(StoreUnavailable):
         schema.install(f"postgresql://nobody@/nothing?host={tmp_path}")
