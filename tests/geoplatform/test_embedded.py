@@ -29,9 +29,10 @@ HOMES = "/dev/shm" if SPACIOUS else "/tmp"  # in memory where there is room: a c
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 COMMAND = """
-import sys
+import signal, sys
 from pathlib import Path
 from geoplatform import embedded
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started with it ignored
 with embedded.running(Path(sys.argv[1]), durable=False) as cluster:
     print(cluster.url(), flush=True)
     sys.stdin.readline()
