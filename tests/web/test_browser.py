@@ -75,22 +75,40 @@ def test_the_home_map_draws_france_and_flies_to_la_reunion(page, served):
 
 def test_a_commune_is_found_with_the_keyboard_alone(page, served):
     page.goto(served.url)
-    box = page.get_by_role("combobox").first
-    box.focus()
-    page.keyboard.type("saint lou")
-    expect(page.get_by_role("option").first).to_be_visible()
-    page.keyboard.type("is")
+    page.get_by_role("combobox").first.focus()
+    page.keyboard.type("saint louis")
     expect(page.get_by_role("option", name=re.compile("La Réunion")).first).to_be_visible()
-    for _ in range(8):
-        page.keyboard.press("ArrowDown")
-        active = page.evaluate(
-            "document.getElementById(document.activeElement.getAttribute('aria-activedescendant'))?.textContent || ''"
-        )
-        if "La Réunion" in active:
-            break
+    choose(page, "La Réunion")
     page.keyboard.press("Enter")
     page.wait_for_url("**/communes/97414")
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Saint-Louis"))
+
+
+def test_what_the_arrows_chose_stays_chosen_when_later_suggestions_arrive(page, served):
+    late = []
+    page.route(re.compile(r"q=saint\+louis&"), lambda route: late.append(route))
+    page.goto(served.url)
+    page.get_by_role("combobox").first.focus()
+    page.keyboard.type("saint loui")
+    expect(page.get_by_role("option", name=re.compile("La Réunion")).first).to_be_visible()
+    page.keyboard.type("s")
+    choose(page, "La Réunion")
+    page.wait_for_timeout(300)  # longer than the field waits before it asks
+    with page.expect_response(re.compile(r"q=saint\+louis&")):
+        late[0].continue_()
+    expect(page.get_by_role("option", selected=True)).to_have_text(re.compile("La Réunion"))
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/communes/97414")
+
+
+def choose(page, words: str) -> None:
+    """Go down the suggestions with the arrow key until the active one holds these words."""
+    active = "document.getElementById(document.activeElement.getAttribute('aria-activedescendant'))?.textContent || ''"
+    for _ in range(8):
+        page.keyboard.press("ArrowDown")
+        if words in page.evaluate(active):
+            return
+    raise AssertionError(f"no suggestion holds {words!r}")
 
 
 def test_the_commune_page_shows_its_limit_and_places_on_map_and_list(page, served):

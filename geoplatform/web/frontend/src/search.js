@@ -44,9 +44,12 @@ export function enhanceSearch(form) {
     input.setAttribute('aria-activedescendant', option.id);
   }
 
+  // The option that the arrows chose stays chosen where a later answer lists it again.
   function show(communes) {
+    const chosen = options()[active]?.dataset.url;
     list.replaceChildren(...communes.map((commune, index) => optionFor(commune, `${list.id}-${index}`)));
-    activate(-1);
+    active = -1;
+    activate(communes.findIndex(({url}) => url === chosen));
     if (communes.length && document.activeElement === input) open();
     else close();
     const many = communes.length === 1 ? textOne : textMany.replace('{n}', communes.length);
