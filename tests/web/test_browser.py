@@ -76,7 +76,8 @@ def test_the_home_map_draws_france_and_flies_to_la_reunion(page, served):
 def test_a_commune_is_found_with_the_keyboard_alone(page, served):
     page.goto(served.url)
     page.get_by_role("combobox").first.focus()
-    page.keyboard.type("saint louis")
+    with page.expect_response(re.compile(r"q=saint\+louis&")):
+        page.keyboard.type("saint louis")
     expect(page.get_by_role("option", name=re.compile("La Réunion")).first).to_be_visible()
     choose(page, "La Réunion")
     page.keyboard.press("Enter")
@@ -89,11 +90,12 @@ def test_what_the_arrows_chose_stays_chosen_when_later_suggestions_arrive(page, 
     page.route(re.compile(r"q=saint\+louis&"), lambda route: late.append(route))
     page.goto(served.url)
     page.get_by_role("combobox").first.focus()
-    page.keyboard.type("saint loui")
+    with page.expect_response(re.compile(r"q=saint\+loui&")):
+        page.keyboard.type("saint loui")
     expect(page.get_by_role("option", name=re.compile("La Réunion")).first).to_be_visible()
-    page.keyboard.type("s")
+    with page.expect_request(re.compile(r"q=saint\+louis&")):
+        page.keyboard.type("s")
     choose(page, "La Réunion")
-    page.wait_for_timeout(300)  # longer than the field waits before it asks
     with page.expect_response(re.compile(r"q=saint\+louis&")):
         late[0].continue_()
     expect(page.get_by_role("option", selected=True)).to_have_text(re.compile("La Réunion"))
