@@ -187,13 +187,27 @@ def vintages_list(session: Session) -> None:
 
 @vintages_group.command("activate")
 @click.argument("number", type=int)
+@click.option(
+    "--waive", "waived", multiple=True, metavar="GATE", help="Accept that this check fails (repeat for several)."
+)
 @click.pass_obj
-def vintages_activate(session: Session, number: int) -> None:
+def vintages_activate(session: Session, number: int, waived: tuple[str, ...]) -> None:
     """Make a staged or retired vintage the active one; going back is the same command."""
     store = session.store(LOADER)
     with session.progress.step("activate") as step, store.alone():
-        placed = vintages.activate(store, number, dt.datetime.now(dt.UTC))
+        placed = vintages.activate(store, number, dt.datetime.now(dt.UTC), frozenset(waived))
         step.outcome = f"vintage number {number}, {placed} places placed"
+
+
+@vintages_group.command("drop")
+@click.argument("number", type=int)
+@click.pass_obj
+def vintages_drop(session: Session, number: int) -> None:
+    """Remove a staged or retired vintage with its limits and placements; never the active one."""
+    store = session.store(LOADER)
+    with store.alone(), store.transaction() as connection:
+        vintages.drop(connection, number)
+    click.echo(f"vintage number {number} is gone")
 
 
 def _label(_: click.Context, __: click.Parameter, value: str) -> str:

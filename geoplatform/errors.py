@@ -39,6 +39,10 @@ class BadTile(BadParameter):
     """z/x/y outside the tile pyramid."""
 
 
+class UnknownVintage(BadParameter):
+    """No vintage of this year or day is kept. Facts: `allowed`, the years that are."""
+
+
 class BadPlace(GeoplatformError):
     """A submitted place breaks its rules. `problems` lists every field at fault, not the first."""
 

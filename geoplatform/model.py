@@ -182,6 +182,7 @@ class Vintage:
 
     id: int
     year: int
+    effective_on: dt.date
     title: str
     state: VintageState
     publisher: str
@@ -213,6 +214,26 @@ class Commune:
     geometry_source: str
     bbox: BBox | None = None
     centre: LonLat | None = None
+
+
+class Succession(StrEnum):
+    """How a commune's code went out of force."""
+
+    MERGED = "merged"
+    MOVED = "moved"
+    SPLIT = "split"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class FormerCommune:
+    """A code that is no longer in force since `until_on` and the codes that hold its land today."""
+
+    code: str
+    name: str
+    until_on: dt.date | None
+    how: Succession
+    successors: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

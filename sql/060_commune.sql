@@ -1,10 +1,13 @@
--- Communes and the territorial units above them, each row of one vintage.
+-- Communes and the territorial units above them, each row of one vintage. The communes of a vintage are a partition of
+-- their own: loaded without indexes, indexed at once, attached, and gone at once when the vintage is dropped.
 SET ROLE geoplatform_owner;
+
+-- Both are single expressions and not STRICT, so that PostgreSQL writes them into what calls them.
 
 -- Key under which a name is searched: no accents, no case, no hyphens or apostrophes, no leading article,
 -- "st"/"ste" spelled out. NULL gives NULL. Example: search_key('L''Étang-Salé') = 'etang sale'.
 CREATE FUNCTION geoplatform.search_key(name text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT regexp_replace(
         regexp_replace(
@@ -18,7 +21,7 @@ $$;
 -- Integer identity of an INSEE code, for tiles and QGIS: the digits, Corsica moved out of the way
 -- (2A004 → 120004, 2B033 → 220033). Stable over vintages. NULL gives NULL.
 CREATE FUNCTION geoplatform.insee_fid(code text) RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT translate(code, 'AB', '00')::bigint
          + CASE substr(code, 2, 1) WHEN 'A' THEN 100000 WHEN 'B' THEN 200000 ELSE 0 END
@@ -28,9 +31,10 @@ CREATE TABLE geoplatform.region (
     vintage_id integer NOT NULL REFERENCES geoplatform.vintage ON DELETE CASCADE,
     code text COLLATE "C" NOT NULL CHECK (code ~ '^[0-9]{2,3}$'),
     name text NOT NULL,
+    geom geometry(MultiPolygon, 4326),
     PRIMARY KEY (vintage_id, code)
 );
-COMMENT ON TABLE geoplatform.region IS 'A region of one vintage.';
+COMMENT ON TABLE geoplatform.region IS 'A region of one vintage, dissolved from its communes (EPSG:4326).';
 
 CREATE TABLE geoplatform.department (
     vintage_id integer NOT NULL REFERENCES geoplatform.vintage ON DELETE CASCADE,
@@ -38,25 +42,24 @@ CREATE TABLE geoplatform.department (
     name text NOT NULL,
     region_code text COLLATE "C",
     geom geometry(MultiPolygon, 4326),
-    geom_3857 geometry(MultiPolygon, 3857) GENERATED ALWAYS AS (public.ST_Transform(geom, 3857)) STORED,
     PRIMARY KEY (vintage_id, code)
 );
-COMMENT ON TABLE geoplatform.department IS 'A department of one vintage (EPSG:4326).';
-CREATE INDEX department_geom_3857 ON geoplatform.department USING gist (geom_3857);  -- tiles
+COMMENT ON TABLE geoplatform.department IS 'A department of one vintage, dissolved from its communes (EPSG:4326).';
 
 CREATE TABLE geoplatform.epci (
     vintage_id integer NOT NULL REFERENCES geoplatform.vintage ON DELETE CASCADE,
     code text COLLATE "C" NOT NULL CHECK (code ~ '^[0-9]{9}$'),
     name text NOT NULL,
     kind text,
+    geom geometry(MultiPolygon, 4326),
     PRIMARY KEY (vintage_id, code)
 );
-COMMENT ON TABLE geoplatform.epci IS 'An intercommunalité (EPCI à fiscalité propre) of one vintage.';
+COMMENT ON TABLE geoplatform.epci IS 'An intercommunalité (EPCI à fiscalité propre) of one vintage, dissolved from its communes (EPSG:4326).';
 
 CREATE TABLE geoplatform.commune (
-    vintage_id integer NOT NULL REFERENCES geoplatform.vintage ON DELETE CASCADE,
+    vintage_id integer NOT NULL REFERENCES geoplatform.vintage,
     code text COLLATE "C" NOT NULL CHECK (code ~ '^([0-9]{2}|2[AB])[0-9]{3}$'),
-    name text NOT NULL,
+    name text NOT NULL CHECK (name <> ''),
     territory_code text COLLATE "C" NOT NULL REFERENCES geoplatform.territory,
     department_code text COLLATE "C",
     region_code text COLLATE "C",
@@ -66,20 +69,61 @@ CREATE TABLE geoplatform.commune (
     geometry_source text NOT NULL CHECK (geometry_source IN ('source', 'repaired', 'composed', 'missing')),
     area_km2 double precision CHECK (area_km2 > 0),
     geom geometry(MultiPolygon, 4326),
-    geom_3857 geometry(MultiPolygon, 3857) GENERATED ALWAYS AS (public.ST_Transform(geom, 3857)) STORED,
     fid bigint NOT NULL GENERATED ALWAYS AS (geoplatform.insee_fid(code)) STORED,
-    search_key text NOT NULL GENERATED ALWAYS AS (geoplatform.search_key(name)) STORED,
     PRIMARY KEY (vintage_id, code),
     CONSTRAINT commune_geometry_is_told CHECK ((geom IS NULL) = (geometry_source = 'missing'))
-);
+) PARTITION BY LIST (vintage_id);
 COMMENT ON TABLE geoplatform.commune IS 'A commune of one vintage (EPSG:4326).';
 COMMENT ON COLUMN geoplatform.commune.geometry_source IS
     'source: as published; repaired: made valid by us; composed: union of its delegated communes; missing: the source has none.';
 
 -- No subdivided copy: with 31 vertices a commune it gains nothing (docs/adr/0004-placement.md has the figures).
-CREATE INDEX commune_geom ON geoplatform.commune USING gist (vintage_id, geom);            -- place_point, bulk placement
-CREATE INDEX commune_geom_3857 ON geoplatform.commune USING gist (vintage_id, geom_3857);  -- tiles
-CREATE INDEX commune_search_key ON geoplatform.commune USING gin (search_key public.gin_trgm_ops);  -- search by name
-CREATE INDEX commune_postal_codes ON geoplatform.commune USING gin (postal_codes);         -- search by postal code
+CREATE INDEX commune_geom ON geoplatform.commune USING gist (geom);  -- place_point, bulk placement
+
+-- What a vintage holds of each territory: a territory it lacks has no row.
+CREATE TABLE geoplatform.territory_edition (
+    vintage_id integer NOT NULL REFERENCES geoplatform.vintage ON DELETE CASCADE,
+    code text COLLATE "C" NOT NULL REFERENCES geoplatform.territory,
+    communes integer NOT NULL CHECK (communes > 0),
+    communes_without_geometry integer NOT NULL CHECK (communes_without_geometry >= 0),
+    area_km2 double precision,
+    geom geometry(MultiPolygon, 4326),
+    PRIMARY KEY (vintage_id, code)
+);
+COMMENT ON TABLE geoplatform.territory_edition IS 'A territory in one vintage, dissolved from its communes (EPSG:4326).';
+COMMENT ON COLUMN geoplatform.territory_edition.area_km2 IS 'Area in square kilometres in the legal CRS of the territory.';
+
+-- Names under which a commune is found. Made when a vintage is prepared, not when it is loaded.
+CREATE TABLE geoplatform.commune_name (
+    vintage_id integer NOT NULL REFERENCES geoplatform.vintage ON DELETE CASCADE,
+    code text COLLATE "C" NOT NULL,
+    search_key text NOT NULL,
+    PRIMARY KEY (vintage_id, code)
+);
+COMMENT ON TABLE geoplatform.commune_name IS 'The name of each commune as it is searched.';
+CREATE INDEX commune_name_search ON geoplatform.commune_name USING gin (search_key public.gin_trgm_ops);  -- search by name
+
+-- Spans of zooms that share one generalised copy: the policy, in one place. A span begins at from_zoom and ends where the
+-- next begins. tolerance_m, in metres of EPSG:3857: half a pixel of a 512-pixel tile at the span's highest zoom;
+-- 0 keeps every vertex. A vintage that is coarser than a span's tolerance has no copy of its own for it.
+CREATE TABLE geoplatform.zoom_span (
+    from_zoom smallint PRIMARY KEY CHECK (from_zoom BETWEEN 0 AND 24),
+    tolerance_m double precision NOT NULL CHECK (tolerance_m >= 0)
+);
+COMMENT ON TABLE geoplatform.zoom_span IS 'Which generalised copy of the limits is drawn at which zoom.';
+INSERT INTO geoplatform.zoom_span (from_zoom, tolerance_m) VALUES (0, 2446), (5, 611), (7, 153), (9, 38), (11, 0);
+
+-- Copies for maps, one for each span of zooms, simplified together so that neighbours never gap (loaders.geometry).
+CREATE TABLE geoplatform.drawing (
+    vintage_id integer NOT NULL REFERENCES geoplatform.vintage,
+    level text NOT NULL CHECK (level IN ('commune', 'department', 'region', 'epci', 'territory')),
+    from_zoom smallint NOT NULL CHECK (from_zoom BETWEEN 0 AND 24),
+    code text COLLATE "C" NOT NULL,
+    geom geometry(MultiPolygon, 3857) NOT NULL,
+    PRIMARY KEY (vintage_id, level, from_zoom, code)
+) PARTITION BY LIST (vintage_id);
+COMMENT ON TABLE geoplatform.drawing IS 'Generalised limits for maps (EPSG:3857).';
+COMMENT ON COLUMN geoplatform.drawing.from_zoom IS 'Lowest zoom it is drawn at; the next higher from_zoom takes over.';
+CREATE INDEX drawing_geom ON geoplatform.drawing USING gist (level, from_zoom, geom);  -- tiles
 
 RESET ROLE;

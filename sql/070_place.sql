@@ -86,19 +86,19 @@ CREATE TABLE geoplatform.place_reference (
 COMMENT ON TABLE geoplatform.place_reference IS 'How a register or other authority calls a place.';
 CREATE INDEX place_reference_place ON geoplatform.place_reference (place_id);
 
--- The verdict on where a place lies, one row per vintage: a new vintage is placed while the old one serves, and
--- activating it (or going back) rewrites nothing.
+-- The verdict on where a place lies, one row and one partition per vintage: a new vintage is placed while the old one
+-- serves, and activating it (or going back) rewrites nothing.
 CREATE TABLE geoplatform.placement (
     place_id uuid NOT NULL REFERENCES geoplatform.place ON DELETE CASCADE,
-    vintage_id integer NOT NULL REFERENCES geoplatform.vintage ON DELETE CASCADE,
+    vintage_id integer NOT NULL REFERENCES geoplatform.vintage,
     verdict text NOT NULL CHECK (verdict IN ('inside', 'border', 'gap', 'sea', 'abroad')),
     method text NOT NULL CHECK (method IN ('cover', 'edge', 'nearest', 'none')),
     commune_code text COLLATE "C",
     distance_m real CHECK (distance_m >= 0 AND distance_m < 1000),
     PRIMARY KEY (place_id, vintage_id),
     CONSTRAINT placement_names_its_commune CHECK ((commune_code IS NOT NULL) = (verdict IN ('inside', 'border')))
-);
+) PARTITION BY LIST (vintage_id);
 COMMENT ON TABLE geoplatform.placement IS 'Where a place lies in the communes of one vintage.';
-CREATE INDEX placement_commune ON geoplatform.placement (vintage_id, commune_code);  -- places of a commune
+CREATE INDEX placement_commune ON geoplatform.placement (commune_code);  -- places of a commune
 
 RESET ROLE;

@@ -1,4 +1,4 @@
--- Where does a point lie? One definition, in geoplatform.place_point; geoplatform.place_all gives the same answers
+-- Where does a point lie? One definition, in geoplatform.place_point; geoplatform.verdicts gives the same answers
 -- for many points at once. docs/adr/0004-placement.md says why each rule is as it is.
 SET ROLE geoplatform_owner;
 
@@ -117,8 +117,8 @@ BEGIN
         verdict := 'border';
         method := 'edge';
         commune_code := holder;
-    ELSIF EXISTS (SELECT FROM geoplatform.vintage_gap AS g
-                  WHERE g.vintage_id = at_vintage AND g.geom && point AND public.ST_Covers(g.geom, point)) THEN
+    ELSIF EXISTS (SELECT FROM geoplatform.vintage_finding AS g
+                  WHERE g.kind = 'gap' AND g.vintage_id = at_vintage AND g.geom && point AND public.ST_Covers(g.geom, point)) THEN
         verdict := 'gap';
         method := 'none';
     ELSIF metres < precise_to THEN

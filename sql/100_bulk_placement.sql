@@ -83,8 +83,8 @@ BEGIN
             ORDER BY n.metres, n.code
             LIMIT 1) AS near ON true,
         LATERAL (
-            SELECT EXISTS (SELECT FROM geoplatform.vintage_gap AS g
-                           WHERE g.vintage_id = $1 AND g.geom && open.geom AND public.ST_Covers(g.geom, open.geom)) AS is_gap
+            SELECT EXISTS (SELECT FROM geoplatform.vintage_finding AS g
+                           WHERE g.kind = 'gap' AND g.vintage_id = $1 AND g.geom && open.geom AND public.ST_Covers(g.geom, open.geom)) AS is_gap
             OFFSET 0) AS gap,
         LATERAL (  -- as beyond_communes
             SELECT CASE
@@ -102,29 +102,95 @@ BEGIN
 END
 $$;
 
--- Gives every place that has no verdict in a vintage one, and says how many. A verdict once given stands: the limits of a
--- vintage never change. A few are placed one by one, many together.
-CREATE FUNCTION geoplatform.place_all(at_vintage integer) RETURNS bigint
-LANGUAGE plpgsql VOLATILE STRICT
+-- The places whose verdict in a vintage may differ from their verdict in an earlier, placed one (id, geom, no index): those
+-- within 1 km of the box of a commune that one of the two does not have, or has otherwise; those in a gap of either; those
+-- the earlier one does not know. For all others every polygon, limit and gap that place_point looks at is the same.
+-- The two vintages must be of the same precision.
+CREATE FUNCTION geoplatform.unsettled_places(at_vintage integer, earlier integer)
+RETURNS TABLE (id uuid, geom geometry)
+LANGUAGE sql STABLE STRICT
+SET jit = off
+SET work_mem = '128MB'
+AS $$
+    WITH changed AS MATERIALIZED (
+        SELECT public.ST_Envelope(coalesce(new.geom, old.geom)) AS box, public.ST_Envelope(old.geom) AS old_box
+        FROM (SELECT * FROM geoplatform.commune AS n WHERE n.vintage_id = at_vintage) AS new
+        FULL JOIN (SELECT * FROM geoplatform.commune AS o WHERE o.vintage_id = earlier) AS old ON old.code = new.code
+        WHERE new.geom IS DISTINCT FROM old.geom
+    ), near AS MATERIALIZED (
+        SELECT public.ST_Expand(c.box, 1010 / greatest(1, geoplatform.metres_per_degree_east(
+                   greatest(abs(public.ST_YMin(c.box)), abs(public.ST_YMax(c.box))))), 1010 / 110574.0) AS box
+        FROM (SELECT box FROM changed WHERE box IS NOT NULL
+              UNION ALL SELECT old_box FROM changed WHERE old_box IS NOT NULL
+              UNION ALL SELECT public.ST_Envelope(f.geom) FROM geoplatform.vintage_finding AS f
+                        WHERE f.kind = 'gap' AND f.vintage_id IN (at_vintage, earlier)) AS c
+    )
+    SELECT p.id, p.geom FROM near AS n JOIN geoplatform.place AS p ON p.geom && n.box
+    UNION
+    SELECT p.id, p.geom
+    FROM geoplatform.place AS p
+    LEFT JOIN geoplatform.placement AS l ON l.place_id = p.id AND l.vintage_id = earlier
+    WHERE l.verdict IS NULL OR l.verdict = 'gap'
+$$;
+
+-- Gives every place its verdict in a vintage that is not placed yet, and says how many. Verdicts are copied from the active
+-- vintage where its limits are the same (unsettled_places), which is most of them when communes have merged since.
+CREATE FUNCTION geoplatform.fill_placements(at_vintage integer) RETURNS bigint
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
+SET jit = off
+SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
-    places bigint := (SELECT count(*) FROM geoplatform.place);
-    missing bigint := places - (SELECT count(*) FROM geoplatform.placement AS l WHERE l.vintage_id = at_vintage);
+    partition text := open_partition('placement', at_vintage);
+    earlier integer := (
+        SELECT v.id FROM vintage AS v JOIN vintage AS n ON n.id = at_vintage AND n.precision_m = v.precision_m
+        WHERE v.state = 'active' AND v.is_placed
+          AND EXISTS (SELECT FROM commune AS c JOIN commune AS o ON o.code = c.code AND o.geom = c.geom
+                      WHERE c.vintage_id = at_vintage AND o.vintage_id = v.id));
+    unsettled text := 'unsettled_' || pg_current_xact_id()::text;
+    count_settled bigint := 0;
+    count_judged bigint;
+BEGIN
+    IF earlier IS NOT NULL THEN
+        EXECUTE format('CREATE UNLOGGED TABLE geoplatform.%I AS SELECT * FROM unsettled_places(%s, %s)',
+                       unsettled, at_vintage, earlier);
+        EXECUTE format('ALTER TABLE geoplatform.%I ADD PRIMARY KEY (id)', unsettled);
+        EXECUTE format('CREATE INDEX ON geoplatform.%I USING gist (geom)', unsettled);
+        EXECUTE format('ANALYZE geoplatform.%I', unsettled);
+        EXECUTE format('INSERT INTO %s (place_id, vintage_id, verdict, method, commune_code, distance_m) '
+                       'SELECT l.place_id, %s, l.verdict, l.method, l.commune_code, l.distance_m FROM placement AS l '
+                       'WHERE l.vintage_id = %s AND NOT EXISTS (SELECT FROM geoplatform.%I AS u WHERE u.id = l.place_id)',
+                       partition, at_vintage, earlier, unsettled);
+        GET DIAGNOSTICS count_settled = ROW_COUNT;
+    END IF;
+    EXECUTE format('INSERT INTO %s (place_id, vintage_id, verdict, method, commune_code, distance_m) '
+                   'SELECT v.place_id, %s, v.verdict, v.method, v.commune_code, v.distance_m FROM verdicts(%L, %s) AS v',
+                   partition, at_vintage,
+                   CASE WHEN earlier IS NULL THEN 'geoplatform.place' ELSE 'geoplatform.' || unsettled END, at_vintage);
+    GET DIAGNOSTICS count_judged = ROW_COUNT;
+    EXECUTE format('DROP TABLE IF EXISTS geoplatform.%I', unsettled);
+    PERFORM attach_partition('placement', at_vintage);
+    UPDATE vintage AS v SET is_placed = true WHERE v.id = at_vintage;
+    RETURN count_settled + count_judged;
+END
+$$;
+
+-- Gives the few places that still have no verdict in a placed vintage one (they were being submitted when it was filled),
+-- and says how many. A verdict once given stands: the limits of a vintage never change.
+CREATE FUNCTION geoplatform.place_missing(at_vintage integer) RETURNS bigint
+LANGUAGE plpgsql VOLATILE STRICT
+SET plan_cache_mode = force_custom_plan
+AS $$
+DECLARE
     placed bigint;
 BEGIN
-    IF missing > 1000 AND missing > places / 4 THEN
-        INSERT INTO geoplatform.placement (place_id, vintage_id, verdict, method, commune_code, distance_m)
-        SELECT v.place_id, at_vintage, v.verdict, v.method, v.commune_code, v.distance_m
-        FROM geoplatform.verdicts('geoplatform.place', at_vintage) AS v
-        ON CONFLICT (place_id, vintage_id) DO NOTHING;
-    ELSE
-        INSERT INTO geoplatform.placement (place_id, vintage_id, verdict, method, commune_code, distance_m)
-        SELECT p.id, at_vintage, v.verdict, v.method, v.commune_code, v.distance_m
-        FROM geoplatform.place AS p
-        CROSS JOIN LATERAL geoplatform.place_point(p.geom, at_vintage) AS v
-        WHERE NOT EXISTS (SELECT FROM geoplatform.placement AS l WHERE l.place_id = p.id AND l.vintage_id = at_vintage)
-        ON CONFLICT (place_id, vintage_id) DO NOTHING;
-    END IF;
+    INSERT INTO geoplatform.placement (place_id, vintage_id, verdict, method, commune_code, distance_m)
+    SELECT p.id, at_vintage, v.verdict, v.method, v.commune_code, v.distance_m
+    FROM geoplatform.place AS p
+    CROSS JOIN LATERAL geoplatform.place_point(p.geom, at_vintage) AS v
+    WHERE NOT EXISTS (SELECT FROM geoplatform.placement AS l WHERE l.place_id = p.id AND l.vintage_id = at_vintage)
+    ON CONFLICT (place_id, vintage_id) DO NOTHING;
     GET DIAGNOSTICS placed = ROW_COUNT;
     RETURN placed;
 END
@@ -136,7 +202,8 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
 AS $$
 BEGIN
-    ANALYZE geoplatform.vintage, geoplatform.commune, geoplatform.department, geoplatform.vintage_gap, geoplatform.land;
+    ANALYZE geoplatform.vintage, geoplatform.commune, geoplatform.commune_name, geoplatform.drawing, geoplatform.department,
+            geoplatform.vintage_finding, geoplatform.land;
 END
 $$;
 
@@ -199,7 +266,7 @@ BEGIN
         FROM judged
     $query$, arrivals) USING active, accept_arrivals.actor, accept_arrivals.at;
     GET DIAGNOSTICS accepted = ROW_COUNT;
-    FOR other IN SELECT v.id FROM geoplatform.vintage AS v WHERE v.id <> active LOOP  -- as submit_place does
+    FOR other IN SELECT v.id FROM geoplatform.vintage AS v WHERE v.id <> active AND v.is_placed LOOP  -- as submit_place does
         INSERT INTO geoplatform.placement (place_id, vintage_id, verdict, method, commune_code, distance_m)
         SELECT j.place_id, other, j.verdict, j.method, j.commune_code, j.distance_m
         FROM geoplatform.verdicts(arrivals, other) AS j;

@@ -7,15 +7,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = geoplatform, pg_temp
 AS $$ SELECT max(schema_version) FROM geoplatform.installation $$;
 
 CREATE VIEW published.vintages AS
-SELECT v.id, v.year, v.title, v.state, v.publisher, v.attribution, v.licence, v.edition, v.precision_m, v.activated_at,
+SELECT v.id, v.year, v.effective_on, v.title, v.state, v.publisher, v.attribution, v.licence, v.edition, v.precision_m,
+       v.activated_at,
        (v.report -> 'counts' ->> 'communes')::integer AS communes,
        (v.report -> 'counts' ->> 'without_geometry')::integer AS communes_without_geometry,
-       v.report
+       v.report, v.reattribution
 FROM geoplatform.vintage AS v
 WHERE v.state <> 'staged';
 COMMENT ON VIEW published.vintages IS 'Sets of official boundaries, past and present.';
 COMMENT ON COLUMN published.vintages.id IS 'Number of the vintage in this database.';
 COMMENT ON COLUMN published.vintages.year IS 'Year of the Code officiel géographique.';
+COMMENT ON COLUMN published.vintages.effective_on IS 'Day from which these communes were in force.';
 COMMENT ON COLUMN published.vintages.title IS 'Title, in French.';
 COMMENT ON COLUMN published.vintages.state IS 'active: the one in force here; retired: an earlier one.';
 COMMENT ON COLUMN published.vintages.publisher IS 'Who publishes the boundaries.';
@@ -27,18 +29,55 @@ COMMENT ON COLUMN published.vintages.activated_at IS 'Since when it is in force 
 COMMENT ON COLUMN published.vintages.communes IS 'Number of communes.';
 COMMENT ON COLUMN published.vintages.communes_without_geometry IS 'Number of communes whose limits the source does not give.';
 COMMENT ON COLUMN published.vintages.report IS 'What the loader counted and what its checks said.';
+COMMENT ON COLUMN published.vintages.reattribution IS 'What became of the places of the vintage before, when this one was placed.';
+
+CREATE VIEW published.vintage_findings AS
+SELECT f.vintage_id, f.ordinal, f.kind, f.codes, f.area_km2, f.detail, f.geom
+FROM geoplatform.vintage_finding AS f JOIN geoplatform.vintage AS v ON v.id = f.vintage_id AND v.state <> 'staged';
+COMMENT ON VIEW published.vintage_findings IS 'What the checks of a vintage found, with its place on the map.';
+COMMENT ON COLUMN published.vintage_findings.vintage_id IS 'Number of the vintage in this database.';
+COMMENT ON COLUMN published.vintage_findings.ordinal IS 'Number of the finding within the vintage.';
+COMMENT ON COLUMN published.vintage_findings.kind IS 'gap, overlap, repaired (polygon made valid) or edge (limits that do not match).';
+COMMENT ON COLUMN published.vintage_findings.codes IS 'INSEE codes of the communes concerned.';
+COMMENT ON COLUMN published.vintage_findings.area_km2 IS 'Area in square kilometres, where it has one.';
+COMMENT ON COLUMN published.vintage_findings.detail IS 'What is wrong, in words.';
+COMMENT ON COLUMN published.vintage_findings.geom IS 'Where, WGS 84 longitude/latitude (EPSG:4326).';
+
+CREATE VIEW published.former_communes AS SELECT code, name, until_on, how, successors FROM geoplatform.former_commune;
+COMMENT ON VIEW published.former_communes IS 'INSEE codes that are no longer in force, and what holds their land today.';
+COMMENT ON COLUMN published.former_communes.code IS 'INSEE code, five signs, text.';
+COMMENT ON COLUMN published.former_communes.name IS 'Last official name.';
+COMMENT ON COLUMN published.former_communes.until_on IS 'First day on which it was no longer in force.';
+COMMENT ON COLUMN published.former_communes.how IS 'merged, moved (another code), split or gone.';
+COMMENT ON COLUMN published.former_communes.successors IS 'INSEE codes of the communes that hold its land today.';
+
+CREATE VIEW published.territories AS
+SELECT t.code, t.name, t.legal_srid, e.communes, e.communes_without_geometry, e.area_km2, v.year AS vintage, e.geom
+FROM geoplatform.territory AS t
+LEFT JOIN geoplatform.vintage AS v ON v.state = 'active'
+LEFT JOIN geoplatform.territory_edition AS e ON e.vintage_id = v.id AND e.code = t.code;
+COMMENT ON VIEW published.territories IS 'The 13 territories of France, with what the active vintage holds of each.';
+COMMENT ON COLUMN published.territories.code IS 'FXX for the metropole, else the three digits that begin its INSEE codes.';
+COMMENT ON COLUMN published.territories.name IS 'Name.';
+COMMENT ON COLUMN published.territories.legal_srid IS 'EPSG code of the projected CRS that the law prescribes there.';
+COMMENT ON COLUMN published.territories.communes IS 'Number of its communes; none where the active vintage lacks the territory.';
+COMMENT ON COLUMN published.territories.communes_without_geometry IS 'How many of them have no limits.';
+COMMENT ON COLUMN published.territories.area_km2 IS 'Area in square kilometres in the legal CRS, of the limits as loaded.';
+COMMENT ON COLUMN published.territories.vintage IS 'Year of the vintage.';
+COMMENT ON COLUMN published.territories.geom IS 'Limits, WGS 84 longitude/latitude (EPSG:4326).';
 
 CREATE VIEW published.regions AS
-SELECT geoplatform.insee_fid(r.code) AS fid, r.code, r.name, v.year AS vintage
+SELECT geoplatform.insee_fid(r.code) AS fid, r.code, r.name, v.year AS vintage, r.geom
 FROM geoplatform.region AS r JOIN geoplatform.vintage AS v ON v.id = r.vintage_id AND v.state = 'active';
 COMMENT ON VIEW published.regions IS 'Regions of the active vintage.';
 COMMENT ON COLUMN published.regions.fid IS 'Integer identity, for QGIS.';
 COMMENT ON COLUMN published.regions.code IS 'INSEE code of the region.';
 COMMENT ON COLUMN published.regions.name IS 'Name of the region.';
 COMMENT ON COLUMN published.regions.vintage IS 'Year of the vintage.';
+COMMENT ON COLUMN published.regions.geom IS 'Limits, WGS 84 longitude/latitude (EPSG:4326).';
 
 CREATE VIEW published.departments AS
-SELECT geoplatform.insee_fid(d.code) AS fid, d.code, d.name, d.region_code, v.year AS vintage, d.geom, d.geom_3857
+SELECT geoplatform.insee_fid(d.code) AS fid, d.code, d.name, d.region_code, v.year AS vintage, d.geom
 FROM geoplatform.department AS d JOIN geoplatform.vintage AS v ON v.id = d.vintage_id AND v.state = 'active';
 COMMENT ON VIEW published.departments IS 'Departments of the active vintage, dissolved from their communes.';
 COMMENT ON COLUMN published.departments.fid IS 'Integer identity, for tiles and QGIS.';
@@ -47,10 +86,9 @@ COMMENT ON COLUMN published.departments.name IS 'Name of the department.';
 COMMENT ON COLUMN published.departments.region_code IS 'INSEE code of its region.';
 COMMENT ON COLUMN published.departments.vintage IS 'Year of the vintage.';
 COMMENT ON COLUMN published.departments.geom IS 'Limits, WGS 84 longitude/latitude (EPSG:4326).';
-COMMENT ON COLUMN published.departments.geom_3857 IS 'Limits in Web Mercator (EPSG:3857).';
 
 CREATE VIEW published.epci AS
-SELECT e.code::bigint AS fid, e.code, e.name, e.kind, v.year AS vintage
+SELECT e.code::bigint AS fid, e.code, e.name, e.kind, v.year AS vintage, e.geom
 FROM geoplatform.epci AS e JOIN geoplatform.vintage AS v ON v.id = e.vintage_id AND v.state = 'active';
 COMMENT ON VIEW published.epci IS 'Intercommunalités (EPCI à fiscalité propre) of the active vintage.';
 COMMENT ON COLUMN published.epci.fid IS 'Integer identity, for QGIS.';
@@ -58,16 +96,19 @@ COMMENT ON COLUMN published.epci.code IS 'SIREN number of the EPCI.';
 COMMENT ON COLUMN published.epci.name IS 'Name of the EPCI.';
 COMMENT ON COLUMN published.epci.kind IS 'CC communauté de communes, CA d''agglomération, CU urbaine, ME métropole.';
 COMMENT ON COLUMN published.epci.vintage IS 'Year of the vintage.';
+COMMENT ON COLUMN published.epci.geom IS 'Limits, WGS 84 longitude/latitude (EPSG:4326).';
 
+-- The active vintage is asked for by a subquery, not by a join: only its partition is then opened.
 CREATE VIEW published.communes AS
 SELECT c.fid, c.code, c.name, c.department_code, d.name AS department_name, c.region_code, r.name AS region_name,
        c.epci_code, e.name AS epci_name, c.territory_code, c.postal_codes, c.population, c.area_km2, c.geometry_source,
-       v.year AS vintage, c.search_key, c.geom, c.geom_3857
+       v.year AS vintage, c.geom
 FROM geoplatform.commune AS c
-JOIN geoplatform.vintage AS v ON v.id = c.vintage_id AND v.state = 'active'
+JOIN geoplatform.vintage AS v ON v.id = c.vintage_id
 LEFT JOIN geoplatform.department AS d ON d.vintage_id = c.vintage_id AND d.code = c.department_code
 LEFT JOIN geoplatform.region AS r ON r.vintage_id = c.vintage_id AND r.code = c.region_code
-LEFT JOIN geoplatform.epci AS e ON e.vintage_id = c.vintage_id AND e.code = c.epci_code;
+LEFT JOIN geoplatform.epci AS e ON e.vintage_id = c.vintage_id AND e.code = c.epci_code
+WHERE c.vintage_id = (SELECT a.id FROM geoplatform.vintage AS a WHERE a.state = 'active');
 COMMENT ON VIEW published.communes IS 'Communes of the active vintage.';
 COMMENT ON COLUMN published.communes.fid IS 'Integer identity, for tiles and QGIS (the INSEE code is not an integer).';
 COMMENT ON COLUMN published.communes.code IS 'INSEE code, five signs, text.';
@@ -84,9 +125,21 @@ COMMENT ON COLUMN published.communes.population IS 'Municipal population (INSEE)
 COMMENT ON COLUMN published.communes.area_km2 IS 'Area in square kilometres on the ellipsoid, of the limits as loaded (EPSG:6933).';
 COMMENT ON COLUMN published.communes.geometry_source IS 'source, repaired, composed (of its delegated communes) or missing.';
 COMMENT ON COLUMN published.communes.vintage IS 'Year of the vintage.';
-COMMENT ON COLUMN published.communes.search_key IS 'Name as it is searched: without accents, case, hyphens and article.';
 COMMENT ON COLUMN published.communes.geom IS 'Limits, WGS 84 longitude/latitude (EPSG:4326); none if the source gives none.';
-COMMENT ON COLUMN published.communes.geom_3857 IS 'Limits in Web Mercator (EPSG:3857).';
+
+CREATE VIEW published.commune_editions AS
+SELECT c.vintage_id, c.fid, c.code, c.name, c.department_code, d.name AS department_name, c.region_code, r.name AS region_name,
+       c.epci_code, e.name AS epci_name, c.territory_code, c.postal_codes, c.population, c.area_km2, c.geometry_source,
+       v.year AS vintage, n.search_key, c.geom
+FROM geoplatform.commune AS c
+JOIN geoplatform.vintage AS v ON v.id = c.vintage_id AND v.state <> 'staged'
+LEFT JOIN geoplatform.commune_name AS n ON n.vintage_id = c.vintage_id AND n.code = c.code
+LEFT JOIN geoplatform.department AS d ON d.vintage_id = c.vintage_id AND d.code = c.department_code
+LEFT JOIN geoplatform.region AS r ON r.vintage_id = c.vintage_id AND r.code = c.region_code
+LEFT JOIN geoplatform.epci AS e ON e.vintage_id = c.vintage_id AND e.code = c.epci_code;
+COMMENT ON VIEW published.commune_editions IS 'Communes of every vintage, past and present.';
+COMMENT ON COLUMN published.commune_editions.vintage_id IS 'Number of the vintage in this database.';
+COMMENT ON COLUMN published.commune_editions.search_key IS 'Name as it is searched: without accents, case, hyphens and article.';
 
 CREATE VIEW published.categories AS SELECT code, kind, label_fr, label_en, osm_tag FROM geoplatform.category;
 COMMENT ON VIEW published.categories IS 'Categories of places.';
@@ -111,10 +164,11 @@ SELECT p.id, p.fid, p.kind, p.category, p.name, p.description,
        (p.modified_at AT TIME ZONE 'UTC')::date AS modified_on,
        p.shown_geom AS geom, p.shown_geom_3857 AS geom_3857
 FROM geoplatform.place AS p
-JOIN geoplatform.vintage AS v ON v.state = 'active'
-JOIN geoplatform.placement AS l ON l.place_id = p.id AND l.vintage_id = v.id
-LEFT JOIN geoplatform.commune AS c ON c.vintage_id = v.id AND c.code = l.commune_code
-WHERE p.status = 'published' AND p.visibility IN ('public', 'commune');
+JOIN geoplatform.placement AS l ON l.place_id = p.id
+JOIN geoplatform.vintage AS v ON v.id = l.vintage_id
+LEFT JOIN geoplatform.commune AS c ON c.vintage_id = l.vintage_id AND c.code = l.commune_code
+WHERE l.vintage_id = (SELECT a.id FROM geoplatform.vintage AS a WHERE a.state = 'active')
+  AND p.status = 'published' AND p.visibility IN ('public', 'commune');
 COMMENT ON VIEW published.places IS 'Places as the public may see them.';
 COMMENT ON COLUMN published.places.id IS 'Identifier (UUID).';
 COMMENT ON COLUMN published.places.fid IS 'Integer identity, for tiles and QGIS.';
@@ -145,6 +199,18 @@ COMMENT ON COLUMN published.places.modified_on IS 'Day of its last modification 
 COMMENT ON COLUMN published.places.geom IS 'Position, WGS 84 longitude/latitude (EPSG:4326); none where it is shown at commune level only.';
 COMMENT ON COLUMN published.places.geom_3857 IS 'Position in Web Mercator (EPSG:3857).';
 
+-- Which commune a public place lies in, in each vintage: for what is asked of an earlier one.
+CREATE VIEW published.place_communes AS
+SELECT l.place_id, l.vintage_id, l.commune_code
+FROM geoplatform.placement AS l
+JOIN geoplatform.place AS p ON p.id = l.place_id
+JOIN geoplatform.vintage AS v ON v.id = l.vintage_id AND v.state <> 'staged'
+WHERE p.status = 'published' AND p.visibility IN ('public', 'commune') AND l.commune_code IS NOT NULL;
+COMMENT ON VIEW published.place_communes IS 'The commune of each place in each vintage.';
+COMMENT ON COLUMN published.place_communes.place_id IS 'Identifier of the place (UUID).';
+COMMENT ON COLUMN published.place_communes.vintage_id IS 'Number of the vintage in this database.';
+COMMENT ON COLUMN published.place_communes.commune_code IS 'INSEE code of the commune it lies in.';
+
 -- What bulk downloads may hold: not the places whose contributor allowed display only.
 -- A security barrier, since people write their own queries over it: no function of theirs sees a row before it has passed.
 CREATE VIEW published.exportable_places WITH (security_barrier) AS SELECT * FROM published.places WHERE licence <> 'display-only';
@@ -172,12 +238,14 @@ DO $$
 DECLARE
     shown record;
 BEGIN
-    -- exportable_places documents its columns as places does.
+    -- exportable_places documents its columns as places does, commune_editions as communes.
     FOR shown IN
-        SELECT a.attname, col_description(a.attrelid, a.attnum) AS words
-        FROM pg_attribute AS a WHERE a.attrelid = 'published.places'::regclass AND a.attnum > 0
+        SELECT pair.twin, a.attname, col_description(a.attrelid, a.attnum) AS words
+        FROM (VALUES ('published.places', 'published.exportable_places'),
+                     ('published.communes', 'published.commune_editions')) AS pair (original, twin)
+        JOIN pg_attribute AS a ON a.attrelid = pair.original::regclass AND a.attnum > 0
     LOOP
-        EXECUTE format('COMMENT ON COLUMN published.exportable_places.%I IS %L', shown.attname, shown.words);
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', shown.twin, shown.attname, shown.words);
     END LOOP;
 END
 $$;

@@ -2,7 +2,7 @@
 SET ROLE geoplatform_owner;
 
 -- Submits a citizen's place. Times and identifiers come from the caller.
--- It is placed on every vintage that is kept: one that is being activated meanwhile misses no place.
+-- It is placed on every vintage whose places are kept placed: going back to one misses no place.
 -- lon, lat: degrees, EPSG:4326. Returns one row with the verdict; no row if that identifier is already taken (a retry);
 -- SQLSTATE 55000 if no vintage is active; 23503 (place_category_of_its_kind) for an unknown category.
 CREATE FUNCTION published.submit_place(
@@ -19,7 +19,7 @@ AS $$
     ), found AS MATERIALIZED (
         SELECT v.id AS vintage_id, v.id = target.vintage_id AS in_force, target.geom, judged.*
         FROM target  -- LEFT, so that it is asked, and complains, even where there is no vintage at all
-        LEFT JOIN geoplatform.vintage AS v ON true
+        LEFT JOIN geoplatform.vintage AS v ON v.is_placed
         CROSS JOIN LATERAL geoplatform.place_point(target.geom, v.id) AS judged
     ), stored AS (
         INSERT INTO geoplatform.place (id, kind, category, name, description, address, phone, website, opening_hours,

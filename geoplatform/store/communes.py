@@ -1,37 +1,50 @@
-"""Communes of the active vintage: found by name, code or postal code, read with their polygon. From the web."""
+"""Communes: found by name, code or postal code, read with their polygon, in the active vintage or an earlier one.
+
+From the web. `vintage` is the number of a public vintage; None is the active one.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from geoalchemy2 import functions as geo
 from sqlalchemy import Connection, Select, String, func, literal, or_, select, text
 
 from geoplatform.errors import UnknownCommune
-from geoplatform.model import COMMUNE_CODE, POSTAL_CODE, BBox, Commune, LonLat
-from geoplatform.store.tables import communes
+from geoplatform.model import COMMUNE_CODE, POSTAL_CODE, BBox, Commune, FormerCommune, LonLat, Succession
+from geoplatform.store.tables import commune_editions, communes, former_communes
 
 _LONGEST_QUERY = 100
-_PLAIN = [column for column in communes.c if column.name not in ("geom", "geom_3857", "search_key", "fid")]
+_PLAIN = [column.name for column in communes.c if column.name not in ("geom", "fid")]
 
 
-def get(connection: Connection, code: str) -> Commune:
+def get(connection: Connection, code: str, vintage: int | None = None) -> Commune:
     """The commune with its bounding box and a point on its surface. UnknownCommune if there is none of this code."""
-    query = _with_extent().where(communes.c.code == code)
-    row = connection.execute(query).one_or_none()
+    table, query = _from(vintage)
+    row = connection.execute(_with_extent(table, query).where(table.c.code == code)).one_or_none()
     if row is None:
         raise UnknownCommune(code)
     return _commune(row)
 
 
-def geometry_json(connection: Connection, code: str) -> str | None:
+def former(connection: Connection, code: str) -> FormerCommune | None:
+    """What became of a code that is no longer in force, None if it never was one (or no list of movements is loaded)."""
+    row = connection.execute(select(former_communes).where(former_communes.c.code == code)).one_or_none()
+    if row is None:
+        return None
+    return FormerCommune(row.code, row.name, row.until_on, Succession(row.how), tuple(row.successors))
+
+
+def geometry_json(connection: Connection, code: str, vintage: int | None = None) -> str | None:
     """The commune's limits as GeoJSON text (EPSG:4326, RFC 7946 winding, 7 decimals), None where there are none."""
-    shape = func.ST_AsGeoJSON(func.ST_ForcePolygonCCW(communes.c.geom), 7)
-    return connection.execute(select(shape).where(communes.c.code == code)).scalar()
+    table, query = _from(vintage)
+    shape = func.ST_AsGeoJSON(func.ST_ForcePolygonCCW(table.c.geom), 7)
+    return connection.execute(query.add_columns(shape).where(table.c.code == code)).scalar()
 
 
-def find(connection: Connection, words: str, limit: int) -> list[Commune]:
+def find(connection: Connection, words: str, limit: int, vintage: int) -> list[Commune]:
     """Communes that the words may mean, the likeliest first; none for words without letters or digits.
 
     A postal code or INSEE code is matched whole, the postal code first: it is the one that people know. A name is
@@ -41,46 +54,42 @@ def find(connection: Connection, words: str, limit: int) -> list[Commune]:
     words = words.strip()[:_LONGEST_QUERY]
     if not re.search(r"\w", words):
         return []
+    table, query = _from(vintage)
+    query = query.add_columns(*_plain(table))
+    populous = table.c.population.desc().nulls_last()
     code = words.upper()
     if COMMUNE_CODE.fullmatch(code) or POSTAL_CODE.fullmatch(words):
-        by_post = communes.c.postal_codes.contains([words])
-        query = select(*_PLAIN).where(or_(communes.c.code == code, by_post))
-        rows = connection.execute(query.order_by(~by_post, communes.c.population.desc().nulls_last()).limit(limit))
-        return [_commune(row) for row in rows]
+        by_post = table.c.postal_codes.contains([words])
+        matches = query.where(or_(table.c.code == code, by_post)).order_by(~by_post, populous)
+        return [_commune(row) for row in connection.execute(matches.limit(limit))]
     key = connection.execute(select(func.geoplatform.search_key(literal(words, String)))).scalar()
     if not key:
         return []
-    name = communes.c.search_key
-    query = (
-        select(*_PLAIN)
-        .where(name.contains(key, autoescape=True))
-        .order_by(
-            name != key,
-            ~name.startswith(key, autoescape=True),
-            communes.c.population.desc().nulls_last(),
-            communes.c.code,
-        )
-        .limit(limit)
-    )
-    return [_commune(row) for row in connection.execute(query)]
+    name = table.c.search_key
+    starts = name.startswith(key, autoescape=True)
+    matches = query.where(name.contains(key, autoescape=True)).order_by(name != key, ~starts, populous, table.c.code)
+    return [_commune(row) for row in connection.execute(matches.limit(limit))]
 
 
-def some(connection: Connection, codes: list[str]) -> list[Commune]:
+def some(connection: Connection, codes: Sequence[str], vintage: int | None = None) -> list[Commune]:
     """Those of the named communes that exist, in the order asked."""
-    rows = {row.code: row for row in connection.execute(select(*_PLAIN).where(communes.c.code.in_(codes)))}
-    return [_commune(rows[code]) for code in codes if code in rows]
+    table, query = _from(vintage)
+    rows = connection.execute(query.add_columns(*_plain(table)).where(table.c.code.in_(codes)))
+    found = {row.code: row for row in rows}
+    return [_commune(found[code]) for code in codes if code in found]
 
 
-def neighbours(connection: Connection, code: str, limit: int = 30) -> list[Commune]:
+def neighbours(connection: Connection, code: str, vintage: int | None = None, limit: int = 30) -> list[Commune]:
     """Communes that share a limit with this one, by name."""
-    here = select(communes.c.geom).where(communes.c.code == code).scalar_subquery()
-    query = (
-        select(*_PLAIN)
-        .where(func.ST_DWithin(communes.c.geom, here, 1e-6), communes.c.code != code)
-        .order_by(communes.c.search_key, communes.c.code)
+    table, query = _from(vintage)
+    here = query.add_columns(table.c.geom).where(table.c.code == code).scalar_subquery()
+    matches = (
+        query.add_columns(*_plain(table))
+        .where(func.ST_DWithin(table.c.geom, here, 1e-6), table.c.code != code)
+        .order_by(func.geoplatform.search_key(table.c.name), table.c.code)
         .limit(limit)
     )
-    return [_commune(row) for row in connection.execute(query)]
+    return [_commune(row) for row in connection.execute(matches)]
 
 
 def covering(connection: Connection, position: LonLat) -> Any:
@@ -113,11 +122,22 @@ def _of_territory(query: Any, territory: str | None) -> Any:
     return query if territory is None else query.where(communes.c.territory_code == territory)
 
 
-def _with_extent() -> Select[Any]:
-    shape = communes.c.geom
+def _from(vintage: int | None) -> tuple[Any, Select[Any]]:
+    """The table that holds the communes of a vintage and an empty selection of its rows."""
+    if vintage is None:
+        return communes, select()
+    return commune_editions, select().where(commune_editions.c.vintage_id == vintage)
+
+
+def _plain(table: Any) -> list[Any]:
+    return [table.c[name] for name in _PLAIN]
+
+
+def _with_extent(table: Any, query: Select[Any]) -> Select[Any]:
+    shape = table.c.geom
     middle = geo.ST_PointOnSurface(shape)
-    return select(
-        *_PLAIN,
+    return query.add_columns(
+        *_plain(table),
         *(bound(shape).label(name) for bound, name in (
             (func.ST_XMin, "west"), (func.ST_YMin, "south"), (func.ST_XMax, "east"), (func.ST_YMax, "north"),
         )),
@@ -130,7 +150,7 @@ def _commune(row: Any) -> Commune:
     values = row._mapping
     known = values.get("west") is not None
     return Commune(
-        **{column.name: values[column.name] for column in _PLAIN if column.name != "postal_codes"},
+        **{name: values[name] for name in _PLAIN if name != "postal_codes"},
         postal_codes=tuple(values["postal_codes"]),
         bbox=BBox(values["west"], values["south"], values["east"], values["north"]) if known else None,
         centre=LonLat(values["lon"], values["lat"]) if known else None,

@@ -25,7 +25,7 @@ from geoplatform.model import (
     Verdict,
 )
 from geoplatform.store.engine import driver
-from geoplatform.store.tables import categories, exportable_places, places
+from geoplatform.store.tables import categories, exportable_places, place_communes, places
 
 #: Columns of a bulk row, in order; the position travels as EWKB.
 BULK = {
@@ -192,19 +192,27 @@ def get(connection: Connection, place_id: uuid.UUID) -> Place | None:
     return _place(row) if row else None
 
 
-def of_commune(connection: Connection, code: str, limit: int) -> list[Place]:
-    """The first places of a commune, by kind then name."""
-    query = _SELECT_PLACE.where(places.c.commune_code == code)
+def of_commune(connection: Connection, code: str, limit: int, vintage: int | None = None) -> list[Place]:
+    """The first places of a commune, by kind then name. `vintage`: number of an earlier one whose communes are meant."""
+    query = _SELECT_PLACE.where(_lies_in(code, vintage))
     return [
         _place(row)
         for row in connection.execute(query.order_by(places.c.kind, places.c.name, places.c.fid).limit(limit))
     ]
 
 
-def counts_of_commune(connection: Connection, code: str) -> dict[str, int]:
+def counts_of_commune(connection: Connection, code: str, vintage: int | None = None) -> dict[str, int]:
     """Number of places of a commune by kind."""
-    query = select(places.c.kind, func.count()).where(places.c.commune_code == code).group_by(places.c.kind)
+    query = select(places.c.kind, func.count()).where(_lies_in(code, vintage)).group_by(places.c.kind)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _lies_in(code: str, vintage: int | None) -> Any:
+    if vintage is None:
+        return places.c.commune_code == code
+    then = place_communes.c
+    there = select(then.place_id).where(then.vintage_id == vintage, then.commune_code == code)
+    return places.c.id.in_(there)
 
 
 def exportable_of_commune(connection: Connection, code: str) -> Iterator[Place]:

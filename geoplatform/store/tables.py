@@ -51,12 +51,52 @@ vintages = Table(
     metadata,
     Column("id", Integer),
     Column("year", SmallInteger),
+    Column("effective_on", Date),
     *(Column(name, Text) for name in ("title", "state", "publisher", "attribution", "licence", "edition")),
     Column("precision_m", REAL),
     _moment("activated_at"),
     Column("communes", Integer),
     Column("communes_without_geometry", Integer),
     Column("report", JSONB),
+    Column("reattribution", JSONB),
+    schema="published",
+)
+
+vintage_findings = Table(
+    "vintage_findings",
+    metadata,
+    Column("vintage_id", Integer),
+    Column("ordinal", Integer),
+    Column("kind", Text),
+    Column("codes", ARRAY(Text)),
+    Column("area_km2", Double),
+    Column("detail", Text),
+    _geometry("GEOMETRY", 4326),
+    schema="published",
+)
+
+former_communes = Table(
+    "former_communes",
+    metadata,
+    Column("code", Text),
+    Column("name", Text),
+    Column("until_on", Date),
+    Column("how", Text),
+    Column("successors", ARRAY(Text)),
+    schema="published",
+)
+
+territories = Table(
+    "territories",
+    metadata,
+    Column("code", Text),
+    Column("name", Text),
+    Column("legal_srid", Integer),
+    Column("communes", Integer),
+    Column("communes_without_geometry", Integer),
+    Column("area_km2", Double),
+    Column("vintage", SmallInteger),
+    _geometry("MULTIPOLYGON", 4326),
     schema="published",
 )
 
@@ -67,6 +107,7 @@ regions = Table(
     Column("code", Text),
     Column("name", Text),
     Column("vintage", SmallInteger),
+    _geometry("MULTIPOLYGON", 4326),
     schema="published",
 )
 
@@ -79,7 +120,6 @@ departments = Table(
     Column("region_code", Text),
     Column("vintage", SmallInteger),
     _geometry("MULTIPOLYGON", 4326),
-    _geometry("MULTIPOLYGON", 3857, "geom_3857"),
     schema="published",
 )
 
@@ -91,32 +131,32 @@ epci = Table(
     Column("name", Text),
     Column("kind", Text),
     Column("vintage", SmallInteger),
+    _geometry("MULTIPOLYGON", 4326),
     schema="published",
 )
 
-communes = Table(
-    "communes",
-    metadata,
-    Column("fid", BigInteger),
-    Column("code", Text),
-    Column("name", Text),
-    Column("department_code", Text),
-    Column("department_name", Text),
-    Column("region_code", Text),
-    Column("region_name", Text),
-    Column("epci_code", Text),
-    Column("epci_name", Text),
-    Column("territory_code", Text),
-    Column("postal_codes", ARRAY(Text)),
-    Column("population", Integer),
-    Column("area_km2", Double),
-    Column("geometry_source", Text),
-    Column("vintage", SmallInteger),
-    Column("search_key", Text),
-    _geometry("MULTIPOLYGON", 4326),
-    _geometry("MULTIPOLYGON", 3857, "geom_3857"),
-    schema="published",
-)
+
+def _communes(name: str, before: tuple[Column[Any], ...] = (), after: tuple[Column[Any], ...] = ()) -> Table:
+    return Table(
+        name,
+        metadata,
+        *before,
+        Column("fid", BigInteger),
+        *(Column(text, Text) for text in ("code", "name", "department_code", "department_name")),
+        *(Column(text, Text) for text in ("region_code", "region_name", "epci_code", "epci_name", "territory_code")),
+        Column("postal_codes", ARRAY(Text)),
+        Column("population", Integer),
+        Column("area_km2", Double),
+        Column("geometry_source", Text),
+        Column("vintage", SmallInteger),
+        *after,
+        _geometry("MULTIPOLYGON", 4326),
+        schema="published",
+    )
+
+
+communes = _communes("communes")
+commune_editions = _communes("commune_editions", (Column("vintage_id", Integer),), (Column("search_key", Text),))
 
 categories = Table(
     "categories",
@@ -149,6 +189,15 @@ def _places(name: str) -> Table:
         schema="published",
     )
 
+
+place_communes = Table(
+    "place_communes",
+    metadata,
+    Column("place_id", Uuid),
+    Column("vintage_id", Integer),
+    Column("commune_code", Text),
+    schema="published",
+)
 
 places = _places("places")
 exportable_places = _places("exportable_places")
@@ -225,14 +274,9 @@ def _unit(name: str, *columns: Column[Any]) -> Table:
     )
 
 
-region = _unit("region")
-department = _unit(
-    "department",
-    Column("region_code", Text),
-    _geometry("MULTIPOLYGON", 4326),
-    _geometry("MULTIPOLYGON", 3857, "geom_3857"),
-)
-epci_of_vintage = _unit("epci", Column("kind", Text))
+region = _unit("region", _geometry("MULTIPOLYGON", 4326))
+department = _unit("department", Column("region_code", Text), _geometry("MULTIPOLYGON", 4326))
+epci_of_vintage = _unit("epci", Column("kind", Text), _geometry("MULTIPOLYGON", 4326))
 commune = _unit(
     "commune",
     Column("territory_code", Text, nullable=False),
@@ -242,18 +286,84 @@ commune = _unit(
     Column("geometry_source", Text, nullable=False),
     Column("area_km2", Double),
     _geometry("MULTIPOLYGON", 4326),
-    _geometry("MULTIPOLYGON", 3857, "geom_3857"),
     Column("fid", BigInteger, nullable=False),
-    Column("search_key", Text, nullable=False),
 )
 
-vintage_gap = Table(
-    "vintage_gap",
+commune_name = Table(
+    "commune_name",
+    metadata,
+    Column("vintage_id", Integer, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("search_key", Text, nullable=False),
+    schema="geoplatform",
+)
+
+territory_edition = Table(
+    "territory_edition",
+    metadata,
+    Column("vintage_id", Integer, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("communes", Integer, nullable=False),
+    Column("communes_without_geometry", Integer, nullable=False),
+    Column("area_km2", Double),
+    _geometry("MULTIPOLYGON", 4326),
+    schema="geoplatform",
+)
+
+zoom_span = Table(
+    "zoom_span",
+    metadata,
+    Column("from_zoom", SmallInteger, primary_key=True),
+    Column("tolerance_m", Double, nullable=False),
+    schema="geoplatform",
+)
+
+drawing = Table(
+    "drawing",
+    metadata,
+    Column("vintage_id", Integer, primary_key=True),
+    Column("level", Text, primary_key=True),
+    Column("from_zoom", SmallInteger, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("geom", Geometry("MULTIPOLYGON", srid=3857, spatial_index=False), nullable=False),
+    schema="geoplatform",
+)
+
+vintage_finding = Table(
+    "vintage_finding",
     metadata,
     Column("vintage_id", Integer, primary_key=True),
     Column("ordinal", Integer, primary_key=True),
-    Column("area_km2", Double, nullable=False),
-    Column("geom", Geometry("POLYGON", srid=4326, spatial_index=False), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("codes", ARRAY(Text), nullable=False),
+    Column("area_km2", Double),
+    Column("detail", Text),
+    Column("geom", Geometry("GEOMETRY", srid=4326, spatial_index=False), nullable=False),
+    schema="geoplatform",
+)
+
+movement = Table(
+    "movement",
+    metadata,
+    Column("ordinal", Integer, primary_key=True),
+    Column("mod", SmallInteger, nullable=False),
+    Column("effective_on", Date, nullable=False),
+    *(
+        Column(f"{what}_{when}", Text, nullable=False)
+        for when in ("before", "after")
+        for what in ("kind", "code", "name")
+    ),
+    schema="geoplatform",
+)
+
+former_commune = Table(
+    "former_commune",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("until_on", Date),
+    Column("how", Text, nullable=False),
+    Column("successors", ARRAY(Text), nullable=False),
     schema="geoplatform",
 )
 
@@ -327,6 +437,7 @@ vintage = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("year", SmallInteger, nullable=False),
+    Column("effective_on", Date, nullable=False),
     *(
         Column(name, Text, nullable=False)
         for name in ("title", "state", "publisher", "attribution", "licence", "edition")
@@ -335,6 +446,9 @@ vintage = Table(
     Column("source_sha256", Text, nullable=False),
     Column("precision_m", REAL, nullable=False),
     Column("report", JSONB, nullable=False),
+    Column("drawn_zooms", ARRAY(SmallInteger), nullable=False),
+    Column("reattribution", JSONB),
+    Column("is_placed", Boolean, nullable=False),
     Column("staged_at", DateTime(timezone=True), nullable=False),
     _moment("activated_at"),
     _moment("retired_at"),

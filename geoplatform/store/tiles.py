@@ -18,8 +18,8 @@ class Layer(StrEnum):
     PLACES = "places"
 
 
-_MVT = text("SELECT published.tile_mvt(:layer, :z, :x, :y)")
-_GEOJSON = text("SELECT published.tile_geojson(:layer, :z, :x, :y)")
+_MVT = text("SELECT published.tile_mvt(:layer, :z, :x, :y, :vintage)")
+_GEOJSON = text("SELECT published.tile_geojson(:layer, :z, :x, :y, :vintage)")
 
 
 def layer_named(name: str) -> Layer:
@@ -30,15 +30,15 @@ def layer_named(name: str) -> Layer:
         raise UnknownLayer(name[:40]) from error
 
 
-def mvt(connection: Connection, layer: Layer, tile: TileAddress) -> bytes:
-    """The tile as Mapbox Vector Tile 2.1; empty bytes where nothing lies."""
-    return bytes(connection.execute(_MVT, _binds(layer, tile)).scalar_one() or b"")
+def mvt(connection: Connection, layer: Layer, tile: TileAddress, vintage: int | None = None) -> bytes:
+    """The tile as Mapbox Vector Tile 2.1; empty bytes where nothing lies. `vintage`: number, None for the active one."""
+    return bytes(connection.execute(_MVT, _binds(layer, tile, vintage)).scalar_one() or b"")
 
 
-def geojson(connection: Connection, layer: Layer, tile: TileAddress) -> str:
+def geojson(connection: Connection, layer: Layer, tile: TileAddress, vintage: int | None = None) -> str:
     """The same features as a GeoJSON FeatureCollection."""
-    return str(connection.execute(_GEOJSON, _binds(layer, tile)).scalar_one())
+    return str(connection.execute(_GEOJSON, _binds(layer, tile, vintage)).scalar_one())
 
 
-def _binds(layer: Layer, tile: TileAddress) -> dict[str, object]:
-    return {"layer": layer.value, "z": tile.z, "x": tile.x, "y": tile.y}
+def _binds(layer: Layer, tile: TileAddress, vintage: int | None) -> dict[str, object]:
+    return {"layer": layer.value, "z": tile.z, "x": tile.x, "y": tile.y, "vintage": vintage}

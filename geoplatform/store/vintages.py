@@ -1,116 +1,196 @@
-"""Vintages of the official boundaries: staged, activated, listed. From the loaders and the web."""
+"""Vintages of the official boundaries: staged, activated, listed, dropped. From the loaders and the web."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from psycopg import errors as pg
+from sqlalchemy import Connection, exc, select, text
 
-from geoplatform.errors import NoVintage
+from geoplatform.errors import GateFailed, Misuse, NoVintage
 from geoplatform.model import Vintage, VintageState
-from geoplatform.store.engine import Store, driver
+from geoplatform.store.engine import Store
+from geoplatform.store.tables import commune_editions
 from geoplatform.store.tables import vintages as published
 
-Row = tuple[Any, ...]
 
-#: Columns of each table in the order the loader gives them, with PostgreSQL's types for binary COPY.
-#: Geometries travel as EWKB, so `bytea` on the wire.
-COPIED: dict[str, dict[str, str]] = {
-    "region": {"code": "text", "name": "text"},
-    "department": {"code": "text", "name": "text", "region_code": "text", "geom": "bytea"},
-    "epci": {"code": "text", "name": "text", "kind": "text"},
-    "commune": {
-        "code": "text",
-        "name": "text",
-        "territory_code": "text",
-        "department_code": "text",
-        "region_code": "text",
-        "epci_code": "text",
-        "postal_codes": "text[]",
-        "population": "int4",
-        "geometry_source": "text",
-        "area_km2": "float8",
-        "geom": "bytea",
-    },
-    "vintage_gap": {"ordinal": "int4", "area_km2": "float8", "geom": "bytea"},
-}
+def open_stage(connection: Connection, facts: dict[str, Any], now: dt.datetime) -> int:
+    """Number of a new, staged vintage. An earlier stage of the same file for the same year makes way.
 
-
-def open_stage(connection: Connection, facts: dict[str, Any], report: dict[str, Any], now: dt.datetime) -> int:
-    """Identifier of a new, staged vintage. An earlier stage of the same file makes way."""
-    connection.execute(
-        text(
-            "DELETE FROM geoplatform.vintage WHERE state = 'staged' AND activated_at IS NULL AND source_sha256 = :sum"
-        ),
-        {"sum": facts["source_sha256"]},
+    `facts`: the columns of geoplatform.vintage that say what it is and where it comes from.
+    """
+    earlier = connection.execute(
+        text("""
+            SELECT id FROM geoplatform.vintage
+            WHERE state = 'staged' AND activated_at IS NULL AND source_sha256 = :sum AND year = :year
+        """),
+        {"sum": facts["source_sha256"], "year": facts["year"]},
     )
-    columns = [*facts, "report", "staged_at"]
+    for number in earlier.scalars().all():
+        connection.execute(text("SELECT geoplatform.drop_vintage(:id)"), {"id": number})
+    columns = [*facts, "staged_at"]
     names, binds = ", ".join(columns), ", ".join(f":{column}" for column in columns)
     made = connection.execute(
         text(f"INSERT INTO geoplatform.vintage ({names}) VALUES ({binds}) RETURNING id"),  # noqa: S608 - our own names
-        {**facts, "report": json.dumps(report, ensure_ascii=False), "staged_at": now},
+        {**facts, "staged_at": now},
     )
     return int(made.scalar_one())
 
 
-def copy_rows(connection: Connection, vintage_id: int, table: str, rows: Iterable[Row]) -> int:
-    """Number of rows copied into a table of `COPIED`, each of this vintage."""
-    columns = COPIED[table]
-    names = ", ".join(["vintage_id", *columns])
-    count = 0
-    with (
-        driver(connection).cursor() as cursor,
-        cursor.copy(f"COPY geoplatform.{table} ({names}) FROM STDIN (FORMAT binary)") as copy,
-    ):
-        copy.set_types(["int4", *columns.values()])
-        for row in rows:
-            copy.write_row((vintage_id, *row))
-            count += 1
-    return count
+def keep_report(connection: Connection, vintage_id: int, report: dict[str, Any]) -> None:
+    """Store what the loader counted and what its gates said."""
+    connection.execute(
+        text("UPDATE geoplatform.vintage SET report = :report WHERE id = :id"),
+        {"id": vintage_id, "report": json.dumps(report, ensure_ascii=False)},
+    )
 
 
-def analyse(connection: Connection) -> None:
-    """Tell the planner what was loaded."""
-    connection.execute(text("SELECT geoplatform.analyse_boundaries()"))
+def keep_drawn_zooms(connection: Connection, vintage_id: int, zooms: list[int]) -> None:
+    """Store the zooms from which on each generalised copy of a vintage is drawn."""
+    connection.execute(
+        text("UPDATE geoplatform.vintage SET drawn_zooms = CAST(:zooms AS smallint[]) WHERE id = :id"),
+        {"id": vintage_id, "zooms": zooms},
+    )
 
 
-def activate(store: Store, vintage_id: int, now: dt.datetime) -> int:
+def keep_reattribution(connection: Connection, vintage_id: int, report: dict[str, Any]) -> None:
+    """Store what became of the places of the vintage before."""
+    connection.execute(
+        text("UPDATE geoplatform.vintage SET reattribution = :report WHERE id = :id"),
+        {"id": vintage_id, "report": json.dumps(report, ensure_ascii=False)},
+    )
+
+
+def failed_gates(connection: Connection, vintage_id: int) -> dict[str, str]:
+    """What each gate that refuses this vintage says, by the name of the gate; nothing if it was active before.
+
+    NoVintage if there is none of this number.
+    """
+    query = text("SELECT report, activated_at FROM geoplatform.vintage WHERE id = :id")
+    row = connection.execute(query, {"id": vintage_id}).one_or_none()
+    if row is None:
+        raise NoVintage(f"there is no vintage number {vintage_id}", vintage=vintage_id)
+    gates = row.report.get("gates", []) if row.activated_at is None else []
+    return {gate["name"]: gate["detail"] for gate in gates if gate["severity"] == "failure"}
+
+
+def fill(store: Store, vintage_id: int) -> int:
+    """Number of places that got their verdict in this vintage; 0 where they had it already. Nobody sees it yet."""
+    with store.transaction() as connection:
+        connection.execute(text("SELECT geoplatform.analyse_boundaries()"))
+    with store.transaction() as connection:
+        placed = connection.execute(
+            text("SELECT geoplatform.fill_placements(id) FROM geoplatform.vintage WHERE id = :id AND NOT is_placed"),
+            {"id": vintage_id},
+        ).scalar()
+    return int(placed or 0)
+
+
+def activate(store: Store, vintage_id: int, now: dt.datetime, waived: frozenset[str] = frozenset()) -> int:
     """Number of places that had to be placed for it; the vintage is then the one everybody sees.
 
-    Going back to an earlier one is the same call. No place is missed: those submitted meanwhile are placed on every
-    vintage by themselves, and those whose submission began before this one was staged are waited for. NoVintage if
-    there is none of this number; nothing is changed then.
+    Going back to an earlier one is the same call. No place is missed: those submitted meanwhile are placed by themselves,
+    and those whose submission began before are waited for. NoVintage if there is none of this number, GateFailed if one of
+    its gates refuses it and is not among the `waived`; nothing is changed then.
     """
+    with store.reading() as connection:
+        failed = failed_gates(connection, vintage_id)
+    refusing = {name: detail for name, detail in failed.items() if name not in waived}
+    if refusing:
+        told = "; ".join(f"{name}: {detail}" for name, detail in refusing.items())
+        raise GateFailed(f"vintage number {vintage_id} was not activated: {told}", gates=sorted(refusing))
+    placed = fill(store, vintage_id)
+    which = {"id": vintage_id}
     with store.transaction() as connection:
-        analyse(connection)
-    place_all, which = text("SELECT geoplatform.place_all(:id)"), {"id": vintage_id}
-    with store.transaction() as connection:
-        placed = connection.execute(place_all, which).scalar_one()
         connection.execute(text("LOCK TABLE geoplatform.place IN SHARE ROW EXCLUSIVE MODE"))
-        placed += connection.execute(place_all, which).scalar_one()
-        changed = connection.execute(
+        placed += connection.execute(text("SELECT geoplatform.place_missing(:id)"), which).scalar_one()
+        connection.execute(
             text("""
                 UPDATE geoplatform.vintage
                 SET state = CASE WHEN id = :id THEN 'active' ELSE 'retired' END,
                     activated_at = CASE WHEN id = :id THEN :now ELSE activated_at END,
                     retired_at = CASE WHEN id = :id THEN NULL ELSE :now END
                 WHERE id = :id OR state = 'active'
-                RETURNING id
             """),
             {**which, "now": now},
         )
-        if vintage_id not in changed.scalars().all():
-            raise NoVintage(f"there is no vintage number {vintage_id}", vintage=vintage_id)
     return int(placed)
+
+
+def drop(connection: Connection, vintage_id: int) -> None:
+    """Remove a vintage with its communes and placements. NoVintage if there is none, Misuse if it is the active one."""
+    found = connection.execute(text("SELECT 1 FROM geoplatform.vintage WHERE id = :id"), {"id": vintage_id}).scalar()
+    if found is None:
+        raise NoVintage(f"there is no vintage number {vintage_id}", vintage=vintage_id)
+    try:
+        connection.execute(text("SELECT geoplatform.drop_vintage(:id)"), {"id": vintage_id})
+    except exc.DBAPIError as error:
+        if isinstance(error.orig, pg.ObjectInUse):
+            raise Misuse(f"vintage number {vintage_id} is the active one: activate another first") from error
+        raise
 
 
 def active(connection: Connection) -> Vintage | None:
     """The vintage everybody sees, or None before the first load."""
     row = connection.execute(select(published).where(published.c.state == "active")).one_or_none()
     return _vintage(row) if row else None
+
+
+def public(connection: Connection) -> list[Vintage]:
+    """The active vintage and the retired ones, the newest first."""
+    rows = connection.execute(select(published).order_by(published.c.effective_on.desc(), published.c.id.desc()))
+    return [_vintage(row) for row in rows]
+
+
+def of_year(connection: Connection, year: int) -> Vintage | None:
+    """The public vintage of a year, or None; of several the active one, else the one activated last."""
+    query = select(published).where(published.c.year == year)
+    row = connection.execute(query.order_by(*_PREFERENCE).limit(1)).one_or_none()
+    return _vintage(row) if row else None
+
+
+def asked(connection: Connection, when: int | dt.date) -> Vintage | None:
+    """The public vintage of a year, or in force on a day; None if there is none."""
+    return of_year(connection, when) if isinstance(when, int) else in_force_on(connection, when)
+
+
+def in_force_on(connection: Connection, day: dt.date) -> Vintage | None:
+    """The public vintage whose communes were in force on a day: the newest that began by then. None if all are later."""
+    query = select(published).where(published.c.effective_on <= day)
+    row = connection.execute(query.order_by(published.c.effective_on.desc(), *_PREFERENCE).limit(1)).one_or_none()
+    return _vintage(row) if row else None
+
+
+_PREFERENCE = (published.c.state != "active", published.c.activated_at.desc().nulls_last(), published.c.id.desc())
+
+
+def holding(connection: Connection, code: str) -> list[Vintage]:
+    """The public vintages in which a commune of this code exists, the newest first."""
+    held = select(commune_editions.c.vintage_id).where(commune_editions.c.code == code)
+    query = select(published).where(published.c.id.in_(held))
+    rows = connection.execute(query.order_by(published.c.effective_on.desc(), published.c.id.desc()))
+    return [_vintage(row) for row in rows]
+
+
+def documents(connection: Connection, vintage_id: int) -> tuple[dict[str, Any], dict[str, Any] | None] | None:
+    """(report of the load, report of the re-attribution or None) of a public vintage, None if there is none."""
+    query = select(published.c.report, published.c.reattribution).where(published.c.id == vintage_id)
+    row = connection.execute(query).one_or_none()
+    return (row.report, row.reattribution) if row else None
+
+
+def findings_geojson(connection: Connection, vintage_id: int) -> str:
+    """What the checks of a public vintage found, as a GeoJSON FeatureCollection (EPSG:4326, 7 decimals)."""
+    text_of_all = text("""
+        SELECT json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(json_build_object(
+            'type', 'Feature', 'id', f.ordinal, 'geometry', ST_AsGeoJSON(ST_ForcePolygonCCW(f.geom), 7)::json,
+            'properties', json_build_object('kind', f.kind, 'codes', f.codes, 'area_km2', f.area_km2, 'detail', f.detail)
+        ) ORDER BY f.ordinal), '[]'))::text
+        FROM published.vintage_findings AS f WHERE f.vintage_id = :id
+    """)
+    return str(connection.execute(text_of_all, {"id": vintage_id}).scalar_one())
 
 
 def every(connection: Connection) -> list[Vintage]:
@@ -120,7 +200,7 @@ def every(connection: Connection) -> list[Vintage]:
             SELECT v.*, (v.report -> 'counts' ->> 'communes')::integer AS communes,
                    (v.report -> 'counts' ->> 'without_geometry')::integer AS communes_without_geometry
             FROM geoplatform.vintage AS v
-            ORDER BY v.year DESC, v.id DESC
+            ORDER BY v.effective_on DESC, v.id DESC
         """)
     )
     return [_vintage(row) for row in rows]
@@ -130,6 +210,7 @@ def _vintage(row: Any) -> Vintage:
     return Vintage(
         id=row.id,
         year=row.year,
+        effective_on=row.effective_on,
         title=row.title,
         state=VintageState(row.state),
         publisher=row.publisher,
@@ -137,6 +218,6 @@ def _vintage(row: Any) -> Vintage:
         licence=row.licence,
         edition=row.edition,
         precision_m=row.precision_m,
-        communes=row.communes,
-        communes_without_geometry=row.communes_without_geometry,
+        communes=row.communes or 0,
+        communes_without_geometry=row.communes_without_geometry or 0,
     )

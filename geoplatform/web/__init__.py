@@ -19,6 +19,7 @@ from geoplatform.web import (
     problems,
     security,
     tiles,
+    vintages,
 )
 
 #: Largest request body, in bytes: a place with its longest texts in the longest escapes fits four times.
@@ -44,6 +45,6 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     security.attach(app)
     problems.attach(app)
     limits.attach(app, settings)
-    for room in (home, communes, places, tiles, api, health):
+    for room in (home, communes, vintages, places, tiles, api, health):
         app.register_blueprint(room.blueprint)
     return app

@@ -16,9 +16,9 @@ from flask import (
 from werkzeug.wrappers import Response as AnyResponse
 
 from geoplatform import encode
-from geoplatform.errors import BadParameter
-from geoplatform.model import Commune, Place, commune_code
-from geoplatform.store import communes, places
+from geoplatform.errors import BadParameter, UnknownCommune
+from geoplatform.model import Commune, FormerCommune, Place, Vintage, commune_code
+from geoplatform.store import communes, places, vintages
 from geoplatform.store.engine import Store
 from geoplatform.web import context, params
 from geoplatform.web.limits import limiter, rate
@@ -32,37 +32,71 @@ _SHOWN_PLACES = 200
 @blueprint.get("/communes")
 @limiter.limit(lambda: rate("read"))
 def search() -> Response:
-    """Communes that `q` may mean: a name, an INSEE code or a postal code."""
+    """Communes that `q` may mean: a name, an INSEE code or a postal code. `vintage` or `at` names an earlier vintage."""
     words = params.words()
     if not words:
         raise BadParameter("q", words, "is required: a name, an INSEE code or a postal code")
+    limit, then = params.limit(10, 100), context.asked_vintage()
+    vintage = then or context.active_vintage()
     with context.store().reading() as connection:
-        hits = communes.find(connection, words, params.limit(10, 100))
-    return jsonify(communes=[_hit(commune) for commune in hits])
+        hits = communes.find(connection, words, limit, vintage.id) if vintage else []
+    return jsonify(vintage=vintage.year if vintage else None, communes=[_hit(commune, then) for commune in hits])
 
 
 @blueprint.get("/communes/<code>")
 @limiter.limit(lambda: rate("read"))
 def page(code: str) -> AnyResponse:
-    """The commune: a page for people, its limits as GeoJSON for programs."""
+    """The commune: a page for people, its limits as GeoJSON for programs. `vintage` or `at` names an earlier vintage.
+
+    A code that is no longer in force leads to the commune that has its land now (308), or to the list of those (300).
+    """
     known = commune_code(code)
     if known != code:
         return redirect(url_for("communes.page", code=known) + _query(), 308)
-    wanted = params.page_format()
+    wanted, then = params.page_format(), context.asked_vintage()
+    number = then.id if then else None
     with context.store().reading() as connection:
-        commune = communes.get(connection, known)
+        try:
+            commune = communes.get(connection, known, number)
+        except UnknownCommune:
+            former = communes.former(connection, known)
+            heirs = communes.some(connection, former.successors) if former and then is None else []
+            if former is None or not heirs:
+                raise
+            return _succeeded(former, heirs, wanted)
         if wanted == "geojson":
-            return _geojson(encode.commune_feature(commune, communes.geometry_json(connection, known)))
-        counts = places.counts_of_commune(connection, known)
+            return _geojson(encode.commune_feature(commune, communes.geometry_json(connection, known, number)))
+        counts = places.counts_of_commune(connection, known, number)
         shown = {
             "commune": commune,
             "counts": counts,
-            "places": places.of_commune(connection, known, _SHOWN_PLACES),
+            "places": places.of_commune(connection, known, _SHOWN_PLACES, number),
             "places_total": sum(counts.values()),
             "categories": places.all_categories(connection),
-            "neighbours": communes.neighbours(connection, known),
+            "neighbours": communes.neighbours(connection, known, number),
+            "then": then,
+            "history": vintages.holding(connection, known),
         }
     return context.page("commune.html", **shown)  # after the connection is given back: the page asks for one too
+
+
+def _succeeded(former: FormerCommune, heirs: list[Commune], wanted: str) -> AnyResponse:
+    """308 to the only successor; else 300 with all of them, as a page or as JSON."""
+    if len(heirs) == 1:
+        return redirect(url_for("communes.page", code=heirs[0].code) + _query(), 308)
+    if wanted == "html":
+        response = context.page("former.html", former=former, heirs=heirs)
+    else:
+        until = former.until_on.isoformat() if former.until_on else None
+        response = jsonify(
+            code=former.code,
+            name=former.name,
+            until_on=until,
+            how=former.how,
+            successors=[_hit(h, None) for h in heirs],
+        )
+    response.status_code = 300
+    return response
 
 
 @blueprint.get("/communes/<code>/places.<suffix>")
@@ -97,7 +131,7 @@ def _rows(store: Store, code: str) -> Iterator[Place]:
         yield from places.exportable_of_commune(connection, code)
 
 
-def _hit(commune: Commune) -> dict[str, object]:
+def _hit(commune: Commune, then: Vintage | None) -> dict[str, object]:
     return {
         "code": commune.code,
         "name": commune.name,
@@ -105,7 +139,7 @@ def _hit(commune: Commune) -> dict[str, object]:
         "department_name": commune.department_name,
         "postal_codes": list(commune.postal_codes),
         "population": commune.population,
-        "url": url_for("communes.page", code=commune.code),
+        "url": url_for("communes.page", code=commune.code, vintage=then.year if then else None),
     }
 
 

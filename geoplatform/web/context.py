@@ -13,10 +13,11 @@ from flask import Flask, Response, current_app, g, make_response, render_templat
 
 from geoplatform import __version__
 from geoplatform.config import Settings
-from geoplatform.errors import Misuse
+from geoplatform.errors import Misuse, UnknownVintage
 from geoplatform.model import Vintage
 from geoplatform.store import vintages
 from geoplatform.store.engine import Store
+from geoplatform.web import params
 
 T = TypeVar("T")
 _KEY = "geoplatform"
@@ -66,6 +67,25 @@ def active_vintage() -> Vintage | None:
         with store().reading() as connection:
             g.vintage = vintages.active(connection)
     return g.vintage  # type: ignore[no-any-return]
+
+
+def asked_vintage() -> Vintage | None:
+    """The vintage that `vintage` (a year) or `at` (a day) names, None where neither is given.
+
+    BadParameter for what is neither, or where no such vintage is kept; the message lists those that are.
+    """
+    asked = params.vintage()
+    if asked is None:
+        return None
+    with store().reading() as connection:
+        found = vintages.asked(connection, asked)
+        kept = [] if found else sorted({vintage.year for vintage in vintages.public(connection)})
+    if found is None:
+        name = "vintage" if isinstance(asked, int) else "at"
+        told = ", ".join(map(str, kept)) or "none"
+        raise UnknownVintage(name, str(asked), f"no vintage of that {'year' if name == 'vintage' else 'day'} is kept here; "
+                             f"there are {told}", allowed=kept)  # fmt: skip
+    return found
 
 
 def page(template: str, **values: object) -> Response:

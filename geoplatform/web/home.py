@@ -26,8 +26,9 @@ _COOKIE_S = 365 * 86_400
 def index() -> Response:
     """Search form, hits where words are given, figures."""
     words = params.words()
+    vintage = context.active_vintage()
     with context.store().reading() as connection:
-        hits = communes.find(connection, words, _HITS) if words else []
+        hits = communes.find(connection, words, _HITS, vintage.id) if words and vintage else []
         pilots = communes.some(connection, PILOTS)
     return context.page("home.html", q=words, hits=hits, pilots=pilots, figures=_figures())
 

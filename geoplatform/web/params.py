@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import re
@@ -53,6 +54,25 @@ def limit(default: int, largest: int) -> int:
     if not (raw.isascii() and raw.isdigit() and len(raw) < 9 and 1 <= int(raw) <= largest):
         raise BadParameter("limit", raw[:40], f"is not a whole number from 1 to {largest}")
     return int(raw)
+
+
+def vintage() -> int | dt.date | None:
+    """The year in `vintage`, or the day in `at` (YYYY-MM-DD), None where neither is given. BadParameter otherwise."""
+    year, day = request.args.get("vintage"), request.args.get("at")
+    if year is not None and day is not None:
+        raise BadParameter("at", day[:40], "cannot be given together with vintage")
+    if year is not None:
+        if not re.fullmatch("[0-9]{4}", year):
+            raise BadParameter("vintage", year[:40], "is not a year of four digits")
+        return int(year)
+    if day is None:
+        return None
+    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
+        raise BadParameter("at", day[:40], "is not a day as YYYY-MM-DD")
+    try:
+        return dt.date.fromisoformat(day)
+    except ValueError as error:
+        raise BadParameter("at", day[:40], f"is not a day: {error}") from error
 
 
 def words() -> str:

@@ -26,6 +26,7 @@ from geoplatform.errors import (
     Unknown,
     UnknownCommune,
     UnknownPlace,
+    UnknownVintage,
 )
 from geoplatform.web.params import wants_error_page
 
@@ -37,6 +38,7 @@ STATUS: tuple[tuple[type[GeoplatformError], int], ...] = (
     (BadPoint, 422),
     (BadTile, 404),
     (BadMediaType, 415),
+    (UnknownVintage, 404),
     (BadParameter, 400),
     (NotAuthorised, 401),
     (Unknown, 404),

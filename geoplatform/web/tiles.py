@@ -6,7 +6,7 @@ import gzip
 
 from flask import Blueprint, Response, request
 
-from geoplatform.errors import UnknownLayer
+from geoplatform.errors import BadParameter, UnknownLayer
 from geoplatform.store import tiles
 from geoplatform.web import context, params
 from geoplatform.web.limits import limiter, rate
@@ -22,14 +22,17 @@ _PACKING = 5
 @blueprint.get("/tiles/<layer>/<z>/<x>/<y>.<suffix>")
 @limiter.limit(lambda: rate("tile"))
 def tile(layer: str, z: str, x: str, y: str, suffix: str) -> Response:
-    """One tile; 204 where a vector tile would be empty, 404 outside the pyramid."""
+    """One tile; 204 where a vector tile would be empty, 404 outside the pyramid. `vintage` or `at`: of earlier limits."""
     if suffix not in ("mvt", "geojson") or not all(part.isascii() and part.isdigit() for part in (z, x, y)):
         raise UnknownLayer(f"{layer}/{z}/{x}/{y}.{suffix}")
-    address = params.tile_address(z, x, y)
+    address, wanted, then = params.tile_address(z, x, y), tiles.layer_named(layer), context.asked_vintage()
+    if then is not None and wanted is tiles.Layer.PLACES:
+        raise BadParameter("vintage", then.year, "is for layers of limits; places are shown in the active vintage")
+    number = then.id if then else None
     with context.store().reading() as connection:
         if suffix == "mvt":
-            return _answer(tiles.mvt(connection, tiles.layer_named(layer), address), _MVT)
-        text = tiles.geojson(connection, tiles.layer_named(layer), address)
+            return _answer(tiles.mvt(connection, wanted, address, number), _MVT)
+        text = tiles.geojson(connection, wanted, address, number)
     return _answer(text.encode(), "application/geo+json")
 
 

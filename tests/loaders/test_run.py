@@ -13,7 +13,7 @@ import uuid
 import pytest
 import shapely
 
-from geoplatform.errors import GateFailed, NoVintage
+from geoplatform.errors import GateFailed, Misuse, NoVintage
 from geoplatform.model import Kind, Submission
 from geoplatform.progress import Progress
 from geoplatform.store import places, vintages
@@ -28,10 +28,13 @@ def states(database):
     return database.rows("SELECT year, state FROM geoplatform.vintage ORDER BY id")
 
 
-def load(database, drawing, commit, expected=None, **facts):
+WAIVED = frozenset({"gaps", "areas", "neighbours"})
+
+
+def load(database, drawing, commit, **facts):
     quiet = Progress(io.StringIO())
     made = grid.boundaries(drawing, **facts)
-    return run.load(database.store(LOADER), made, quiet, expected=expected, foreign_land=None, now=NOW, commit=commit)
+    return run.load(database.store(LOADER), made, quiet, foreign_land=None, now=NOW, commit=commit, waived=WAIVED)
 
 
 def add_place(database, column, row):
@@ -107,11 +110,16 @@ def test_no_place_submitted_during_an_activation_is_lost(database):
     load(database, "AAA", commit=False, year=2027)
     third = database.rows("SELECT max(id) FROM geoplatform.vintage")[0][0]
     add_place(database, 0.5, 0.5)
-    assert database.rows("SELECT count(*) FROM geoplatform.placement WHERE vintage_id = %s", third) == [(1,)]
+    count = "SELECT count(*) FROM geoplatform.placement WHERE vintage_id = %s"
+    assert database.rows(count, third) == [(0,)]  # a staged vintage is placed when it is activated
+    assert vintages.activate(database.store(LOADER), third, NOW) == 3
+    submit(database, "later")
+    assert [database.rows(count, number) for number in (first, second, third)] == [[(4,)]] * 3
+    vintages.activate(database.store(LOADER), second, NOW)
     query = "SELECT name, vintage, commune_code FROM published.places WHERE name <> 'x' ORDER BY name"
-    assert database.rows(query) == [("early", 2026, "97401"), ("late", 2026, "97401")]
+    assert database.rows(query) == [(name, 2026, "97401") for name in ("early", "late", "later")]
     vintages.activate(database.store(LOADER), first, NOW)
-    assert database.rows(query) == [("early", 2025, "97402"), ("late", 2025, "97402")]
+    assert database.rows(query) == [(name, 2025, "97402") for name in ("early", "late", "later")]
 
 
 def test_no_vintage_activating_an_unknown_number_changes_nothing(database):
@@ -127,11 +135,41 @@ def test_no_vintage_places_cannot_be_loaded_before_communes(database):
     assert database.rows("SELECT count(*) FROM geoplatform.arrival") == [(0,)]
 
 
-def test_gate_failed_nothing_is_stored(database):
+def test_gate_failed_the_active_vintage_stays(database):
     load(database, "AB", commit=True)
     with pytest.raises(GateFailed):
         load(database, "ABC", commit=True, expected=99, year=2026)
-    assert states(database) == [(2025, "active")]
+    assert states(database) == [(2025, "active"), (2026, "staged")]
+    staged = database.rows("SELECT max(id) FROM geoplatform.vintage")[0][0]
+    store = database.store(LOADER)
+    with pytest.raises(GateFailed, match="count"):
+        vintages.activate(store, staged, NOW)
+    vintages.activate(store, staged, NOW, waived=frozenset({"count"}))
+    assert states(database) == [(2025, "retired"), (2026, "active")]
+
+
+def test_a_dropped_vintage_leaves_nothing_and_the_active_one_cannot_be_dropped(database):
+    first, _ = load(database, "AB", commit=True)
+    second, _ = load(database, "AA", commit=True, year=2026)
+    add_place(database, 0.5, 0.5)
+    with database.store(LOADER).transaction() as connection:
+        vintages.drop(connection, first)
+        with pytest.raises(NoVintage):
+            vintages.drop(connection, first)
+    assert states(database) == [(2026, "active")]
+    for table in (
+        "commune",
+        "drawing",
+        "placement",
+        "commune_name",
+        "department",
+        "vintage_finding",
+        "territory_edition",
+    ):
+        kept = database.rows(f"SELECT DISTINCT vintage_id FROM geoplatform.{table}")
+        assert kept in ([(second,)], []), table
+    with pytest.raises(Misuse, match="is the active one"), database.store(LOADER).transaction() as connection:
+        vintages.drop(connection, second)
 
 
 def test_loads_take_turns(database):
@@ -154,7 +192,7 @@ def test_the_report_is_kept_with_the_vintage(database):
     load(database, "AAA\nA.A\nAAA", commit=True)
     report = database.rows("SELECT report FROM published.vintages")[0][0]
     assert report["counts"]["communes"] == 1
-    assert [gate["name"] for gate in report["gates"] if gate["severity"] == "warning"] == ["gaps"]
+    assert [gate["name"] for gate in report["gates"] if gate["severity"] == "waived"] == ["gaps"]
 
 
 KILLED = """
@@ -164,15 +202,16 @@ from geoplatform.progress import Progress
 from geoplatform.store.engine import Store
 from loaders import run
 from tests import grid
-rows = run._commune_rows
-def slow(boundaries):
-    for number, row in enumerate(rows(boundaries)):
+from loaders import staging
+rows = staging._rows
+def slow(communes, staged):
+    for number, row in enumerate(rows(communes, staged)):
         yield row
         if number == 1:
             print("in the middle", flush=True)
             time.sleep(60)
-run._commune_rows = slow
-run.load(Store(sys.argv[1]), grid.boundaries("ABCD", year=2026), Progress(open(os.devnull, "w")), expected=None,
+staging._rows = slow
+run.load(Store(sys.argv[1]), grid.boundaries("ABCD", year=2026), Progress(open(os.devnull, "w")),
          foreign_land=None, now=dt.datetime.now(dt.UTC), commit=True)
 """
 

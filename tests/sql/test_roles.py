@@ -15,7 +15,8 @@ from tests.conftest import NOW
 
 PRIVATE = (
     "place", "placement", "change", "api_token", "vintage", "commune", "department", "region", "epci", "land",
-    "vintage_gap", "place_reference", "arrival", "installation", "territory", "category",
+    "vintage_finding", "place_reference", "arrival", "installation", "territory", "category", "commune_name", "drawing",
+    "zoom_span", "movement", "former_commune", "territory_edition",
 )  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def test_the_web_cannot_become_another_role_or_make_objects(database):
             "SET ROLE geoplatform_owner",
             "CREATE TABLE published.mine (x int)",
             "CREATE TABLE public.mine (x int)",
-            "SELECT geoplatform.place_all(1)",
+            "SELECT geoplatform.place_missing(1)",
             "COPY (SELECT 1) TO PROGRAM 'true'",
         ):
             with pytest.raises(pg.InsufficientPrivilege):

@@ -31,9 +31,9 @@ const mark = {
 };
 
 /** Style of the map. `listed`: the page shows all places of its commune one by one, so no clusters near it. */
-export function makeStyle({base, tokens, highlight, listed, maxTileZoom, attribution, data}) {
+export function makeStyle({base, tokens, vintage, highlight, listed, maxTileZoom, attribution, data}) {
   const tiles = (layer, minzoom, maxzoom, more) => ({
-    type: 'vector', tiles: [`${base}/tiles/${layer}/{z}/{x}/{y}.mvt`], minzoom, maxzoom, ...more,
+    type: 'vector', tiles: [`${base}/tiles/${layer}/{z}/{x}/{y}.mvt${vintage && layer !== 'places' ? `?vintage=${vintage}` : ''}`], minzoom, maxzoom, ...more,
   });
   const points = (name) => ({type: 'geojson', data: data[name] ?? EMPTY});
   const isCluster = ['>', ['coalesce', ['get', 'point_count'], 1], 1];

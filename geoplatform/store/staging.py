@@ -1,0 +1,200 @@
+"""The tables of a vintage while it is being loaded: filled by COPY, read back for its checks. From the loaders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from geoplatform.store.engine import driver
+
+Row = tuple[Any, ...]
+
+#: Columns of each table in the order the loader gives them, with PostgreSQL's types for binary COPY.
+#: Geometries travel as EWKB, so `bytea` on the wire.
+COPIED: dict[str, dict[str, str]] = {
+    "region": {"code": "text", "name": "text", "geom": "bytea"},
+    "department": {"code": "text", "name": "text", "region_code": "text", "geom": "bytea"},
+    "epci": {"code": "text", "name": "text", "kind": "text", "geom": "bytea"},
+    "commune": {
+        "code": "text",
+        "name": "text",
+        "territory_code": "text",
+        "department_code": "text",
+        "region_code": "text",
+        "epci_code": "text",
+        "postal_codes": "text[]",
+        "population": "int4",
+        "geometry_source": "text",
+        "area_km2": "float8",
+        "geom": "bytea",
+    },
+    "territory_edition": {
+        "code": "text",
+        "communes": "int4",
+        "communes_without_geometry": "int4",
+        "area_km2": "float8",
+        "geom": "bytea",
+    },
+    "drawing": {"level": "text", "from_zoom": "int2", "code": "text", "geom": "bytea"},
+    "vintage_finding": {
+        "ordinal": "int4",
+        "kind": "text",
+        "codes": "text[]",
+        "area_km2": "float8",
+        "detail": "text",
+        "geom": "bytea",
+    },
+}
+_PARTITIONED = ("commune", "drawing")
+_READ_AT_ONCE = 500
+
+
+@contextmanager
+def filling(connection: Connection, vintage_id: int, table: str) -> Iterator[Callable[[Iterable[Row]], int]]:
+    """A function that copies rows into a table of `COPIED`, each of this vintage, and gives their number.
+
+    It may be called several times; the connection is free between the calls. `commune` and `drawing` become this vintage's
+    partition in the end, indexed then, so they are filled once.
+    """
+    which = {"parent": table, "id": vintage_id}
+    target = f"geoplatform.{table}"
+    if table in _PARTITIONED:
+        target = connection.execute(text("SELECT geoplatform.open_partition(:parent, :id)"), which).scalar_one()
+    yield lambda rows: _copy(connection, vintage_id, table, target, rows)
+    if table in _PARTITIONED:
+        connection.execute(text("SELECT geoplatform.attach_partition(:parent, :id)"), which)
+
+
+def copy_rows(connection: Connection, vintage_id: int, table: str, rows: Iterable[Row]) -> int:
+    """Number of rows copied at once into a table of `COPIED`, as `filling`. The rows must not ask this connection."""
+    with filling(connection, vintage_id, table) as copy:
+        return copy(rows)
+
+
+def _copy(connection: Connection, vintage_id: int, table: str, target: str, rows: Iterable[Row]) -> int:
+    columns = COPIED[table]
+    names = ", ".join(["vintage_id", *columns])
+    count = 0
+    with (
+        driver(connection).cursor() as cursor,
+        cursor.copy(f"COPY {target} ({names}) FROM STDIN (FORMAT binary)") as copy,
+    ):
+        copy.set_types(["int4", *columns.values()])
+        for row in rows:
+            copy.write_row((vintage_id, *row))
+            count += 1
+    return count
+
+
+def name_communes(connection: Connection, vintage_id: int) -> None:
+    """Make the names under which the communes of a vintage are found."""
+    connection.execute(
+        text("""
+            INSERT INTO geoplatform.commune_name (vintage_id, code, search_key)
+            SELECT c.vintage_id, c.code, geoplatform.search_key(c.name)
+            FROM geoplatform.commune AS c WHERE c.vintage_id = :id
+        """),
+        {"id": vintage_id},
+    )
+
+
+def zoom_spans(connection: Connection) -> list[tuple[int, float]]:
+    """(lowest zoom, tolerance in metres of EPSG:3857) of each span of zooms that shares one generalised copy."""
+    rows = connection.execute(text("SELECT from_zoom, tolerance_m FROM geoplatform.zoom_span ORDER BY from_zoom"))
+    return [(row.from_zoom, row.tolerance_m) for row in rows]
+
+
+def previous_areas(connection: Connection, vintage_id: int) -> dict[str, float]:
+    """Area in km² (ellipsoid) of each department in the active vintage, another than this one; empty before the first."""
+    rows = connection.execute(
+        text("""
+            SELECT c.department_code, sum(c.area_km2) AS area
+            FROM geoplatform.commune AS c JOIN geoplatform.vintage AS v ON v.id = c.vintage_id AND v.state = 'active'
+            WHERE c.vintage_id <> :id AND c.department_code IS NOT NULL AND c.area_km2 IS NOT NULL
+            GROUP BY c.department_code
+        """),
+        {"id": vintage_id},
+    )
+    return {row.department_code: row.area for row in rows}
+
+
+_GROUP = "coalesce(c.department_code, c.territory_code)"
+
+
+def communes_of(connection: Connection, vintage_id: int, group: str) -> list[Row]:
+    """(code, geometry as WKB) of the communes with limits of a department, or of a territory without any, by code."""
+    rows = connection.execute(
+        text(f"""
+            SELECT c.code, ST_AsBinary(c.geom) FROM geoplatform.commune AS c
+            WHERE c.vintage_id = :id AND c.geom IS NOT NULL AND {_GROUP} = :of
+            ORDER BY c.code
+        """),  # noqa: S608 - our own expression
+        {"id": vintage_id, "of": group},
+    )
+    return [tuple(row) for row in rows]
+
+
+def neighbours_of(connection: Connection, vintage_id: int, group: str) -> list[Row]:
+    """(code, geometry as WKB) of the communes of other groups whose box meets the box of one of this group's."""
+    rows = connection.execute(
+        text(f"""
+            WITH near AS (
+                SELECT DISTINCT other.code
+                FROM geoplatform.commune AS c
+                JOIN geoplatform.commune AS other ON other.vintage_id = :id AND other.geom && c.geom
+                WHERE c.vintage_id = :id AND {_GROUP} = :of
+            )
+            SELECT c.code, ST_AsBinary(c.geom) FROM geoplatform.commune AS c JOIN near ON near.code = c.code
+            WHERE c.vintage_id = :id AND {_GROUP} <> :of
+            ORDER BY c.code
+        """),  # noqa: S608 - our own expression
+        {"id": vintage_id, "of": group},
+    )
+    return [tuple(row) for row in rows]
+
+
+def territories_of(connection: Connection, vintage_id: int) -> list[str]:
+    """Codes of the territories of which a vintage holds a commune with limits."""
+    rows = connection.execute(
+        text("""
+            SELECT DISTINCT territory_code FROM geoplatform.commune
+            WHERE vintage_id = :id AND geom IS NOT NULL ORDER BY territory_code
+        """),
+        {"id": vintage_id},
+    )
+    return list(rows.scalars())
+
+
+def communes_of_territory(connection: Connection, vintage_id: int, territory: str) -> list[Row]:
+    """(code, department, region, EPCI, geometry as WKB) of a territory's communes with limits, by code."""
+    rows = connection.execute(
+        text("""
+            SELECT code, department_code, region_code, epci_code, ST_AsBinary(geom) FROM geoplatform.commune
+            WHERE vintage_id = :id AND geom IS NOT NULL AND territory_code = :of ORDER BY code
+        """),
+        {"id": vintage_id, "of": territory},
+    )
+    return [tuple(row) for row in rows]
+
+
+def streamed(connection: Connection, vintage_id: int, by: str) -> Iterator[tuple[str, list[Row]]]:
+    """(unit, [(commune code, geometry as WKB)]) for each unit of a kind, streamed.
+
+    `by`: territory_code, department_code, epci_code, or collectivity (territories of communes without a department).
+    Communes without limits or unit are left out.
+    """
+    unit = "CASE WHEN department_code IS NULL THEN territory_code END" if by == "collectivity" else by
+    query = f"""
+        SELECT {unit} AS unit, code, ST_AsBinary(geom) FROM geoplatform.commune
+        WHERE vintage_id = %s AND geom IS NOT NULL AND {unit} IS NOT NULL ORDER BY unit, code
+    """  # noqa: S608 - one of our own four names
+    with driver(connection).cursor(name=f"by_{by}") as cursor:
+        cursor.itersize = _READ_AT_ONCE
+        cursor.execute(query, (vintage_id,))
+        for key, rows in groupby(cursor, key=itemgetter(0)):
+            yield key, [(code, wkb) for _, code, wkb in rows]

@@ -1,0 +1,136 @@
+"""Generalised copies of the limits for maps: communes, departments, regions, EPCI and territories of one coverage.
+
+From `loaders.run`; to `store.staging`. Neighbours are simplified together, so that no gap opens between them and no commune
+vanishes; the units above are dissolved from the very same polygons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import shapely
+from pyproj import Transformer
+from sqlalchemy import Connection
+
+from geoplatform.progress import Step
+from geoplatform.store import staging, vintages
+from loaders.polygons import as_multipolygons, polygons_of, united
+
+#: EPSG:3857 ends here; beyond, a tile shows nothing.
+_MERCATOR_LATITUDE = 85.0511
+_TO_MERCATOR = Transformer.from_crs(4326, 3857, always_xy=True).transform
+_SNAP_M = 0.01
+
+
+@dataclass
+class Sheet:
+    """Communes of one territory as they are drawn: codes, polygons (EPSG:3857), and the units each belongs to."""
+
+    codes: list[str]
+    shapes: np.ndarray
+    units: dict[str, list[str | None]]
+
+
+@dataclass
+class Drawn:
+    """How many vertices each span of zooms got, by its lowest zoom."""
+
+    vertices: dict[int, int] = field(default_factory=dict)
+
+
+def draw(connection: Connection, vintage_id: int, precision_m: float, step: Step) -> Drawn:
+    """Store the generalised copies of a staged vintage for the spans of zooms that it needs.
+
+    A span whose tolerance is finer than the set's own precision would only repeat its limits: the next one begins there.
+    """
+    spans = _needed(staging.zoom_spans(connection), precision_m)
+    drawn = Drawn({zoom: 0 for zoom, _ in spans})
+    territories = staging.territories_of(connection, vintage_id)
+    elsewhere: set[str] = set()
+    with staging.filling(connection, vintage_id, "drawing") as copy:
+        for territory in step.track(territories):
+            sheet = _sheet(territory, staging.communes_of_territory(connection, vintage_id, territory), elsewhere)
+            copy(_rows(sheet, spans, drawn))
+    vintages.keep_drawn_zooms(connection, vintage_id, sorted(drawn.vertices))
+    return drawn
+
+
+def _needed(spans: list[tuple[int, float]], precision_m: float) -> list[tuple[int, float]]:
+    coarse = [(zoom, tolerance_m) for zoom, tolerance_m in spans if tolerance_m > 1.5 * precision_m]
+    finest = min((zoom for zoom, tolerance_m in spans if tolerance_m <= 1.5 * precision_m), default=0)
+    return [*coarse, (finest, 0.0)]
+
+
+def _sheet(territory: str, rows: list[tuple[Any, ...]], elsewhere: set[str]) -> Sheet:
+    """A territory's communes. A region or EPCI that already lies in another one (no real one does) is not drawn twice."""
+    codes, departments, regions, epci, wkb = (list(column) for column in zip(*rows, strict=True))
+    shapes = shapely.from_wkb([bytes(geometry) for geometry in wkb])
+    if np.abs(shapely.total_bounds(shapes)[[1, 3]]).max() > _MERCATOR_LATITUDE:
+        shapes = shapely.clip_by_rect(shapes, -180, -_MERCATOR_LATITUDE, 180, _MERCATOR_LATITUDE)
+    mercator = shapely.transform(shapes, _TO_MERCATOR, interleaved=False)
+    units = {"department": departments, "region": regions, "epci": epci, "territory": [territory] * len(codes)}
+    for level in ("region", "epci"):
+        units[level] = [None if f"{level} {code}" in elsewhere else code for code in units[level]]
+        elsewhere |= {f"{level} {code}" for code in units[level]}
+    return Sheet(codes, joined(mercator), units)
+
+
+def _rows(sheet: Sheet, spans: list[tuple[int, float]], drawn: Drawn) -> Iterator[tuple[Any, ...]]:
+    """From the finest span to the coarsest: each begins with the polygons of the one before."""
+    for zoom, tolerance_m in sorted(spans, reverse=True):
+        if tolerance_m > 0:
+            sheet.shapes = simplified(sheet.shapes, tolerance_m)
+        drawn.vertices[zoom] += int(shapely.get_num_coordinates(sheet.shapes).sum())
+        yield from _written("commune", zoom, sheet.codes, sheet.shapes)
+        for level, units in sheet.units.items():
+            yield from _written(level, zoom, *_dissolved(sheet.shapes, units))
+
+
+def joined(shapes: np.ndarray) -> np.ndarray:
+    """The polygons (EPSG:3857) as a valid coverage: where limits do not match, they are joined within a centimetre.
+
+    For drawing only: a point is placed by the limits as they were published.
+    """
+    if shapely.coverage_is_valid(shapes):
+        return shapes
+    clean = shapely.coverage_clean(shapes, snapping_distance=_SNAP_M)
+    return as_multipolygons(np.where(shapely.is_empty(clean), shapes, clean))
+
+
+def simplified(shapes: np.ndarray, tolerance_m: float) -> np.ndarray:
+    """A valid coverage with fewer vertices: valid MultiPolygons, none empty, shared limits still shared (EPSG:3857).
+
+    Islets smaller than the square of the tolerance go, but never the last polygon of a commune.
+    """
+    result = shapely.coverage_simplify(_without_islets(shapes, tolerance_m**2), tolerance_m)
+    for index in np.flatnonzero(shapely.is_empty(result) | ~shapely.is_valid(result)).tolist():
+        repaired = polygons_of(shapely.make_valid(result[index]))
+        result[index] = shapes[index] if repaired is None else repaired
+    return as_multipolygons(result)
+
+
+def _without_islets(shapes: np.ndarray, smallest_m2: float) -> np.ndarray:
+    parts, owner = shapely.get_parts(shapes, return_index=True)
+    areas = shapely.area(parts)
+    largest = np.zeros(len(shapes))
+    np.maximum.at(largest, owner, areas)
+    kept = (areas >= smallest_m2) | (areas == largest[owner])
+    return np.asarray(shapely.multipolygons(parts[kept], indices=owner[kept]))
+
+
+def _dissolved(shapes: np.ndarray, codes: list[str | None]) -> tuple[list[str], np.ndarray]:
+    members: dict[str, list[int]] = {}
+    for index, code in enumerate(codes):
+        if code is not None:
+            members.setdefault(code, []).append(index)
+    unions = [united(shapes[indices]) for indices in members.values()]
+    return list(members), np.array(unions, dtype=object)
+
+
+def _written(level: str, zoom: int, codes: list[str], shapes: np.ndarray) -> Iterator[tuple[Any, ...]]:
+    wkb = shapely.to_wkb(shapely.set_srid(shapes, 3857), include_srid=True)
+    for code, geometry in zip(codes, wkb, strict=True):
+        yield level, zoom, code, geometry

@@ -1,0 +1,1 @@
+"""Files as they come: fetched, unpacked, read layer by layer. Knows formats, not publishers."""

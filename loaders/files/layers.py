@@ -1,0 +1,136 @@
+"""Layers of a geographic file, read in batches. From `loaders.sources`; through pyogrio (GDAL), GeoJSON through our own reader.
+
+A file of a whole country is never in memory at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyogrio
+import pyogrio.errors
+import shapely
+
+from geoplatform.errors import BadSource
+from loaders.files import shapefile
+from loaders.files.archives import unpacked
+from loaders.files.geojson import GeoJson
+
+_AT_ONCE = 4096
+_JSON = (".geojson", ".json", ".geojsonl", ".geojsons")
+_DAMAGE = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError, pa.ArrowInvalid)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some features: their columns as Python values, None for NULL, and their shapes (two dimensions, CRS of the layer).
+
+    `first_row`: number of the first of them in the file, from 1.
+    """
+
+    columns: dict[str, list[Any]]
+    shapes: np.ndarray
+    first_row: int
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a file. `crs` is WKT or an identifier, None where the file does not tell; `fields` as the file spells them.
+
+    `read` gives its batches with the named columns; `notes` is what was decided about its encoding.
+    """
+
+    source: str
+    name: str
+    fields: tuple[str, ...]
+    crs: str | None
+    geometry_type: str | None
+    count: int | None
+    read: Callable[[Sequence[str]], Iterator[Batch]]
+    notes: tuple[str, ...] = ()
+
+    def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        """Its features with these columns. BadSource names the first feature that is neither a polygon nor without shape."""
+        for batch in self.read(columns):
+            types = shapely.get_type_id(batch.shapes)
+            wrong = np.flatnonzero(
+                ~np.isin(types, (-1, shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON))
+            )
+            if len(wrong):
+                kind = shapely.GeometryType(types[wrong[0]]).name
+                row = batch.first_row + int(wrong[0])
+                raise BadSource(f"{self.source}: feature {row} is a {kind}, not a polygon", file=self.source, row=row)
+            yield batch
+
+
+@contextmanager
+def opened(path: Path, scratch: Path, encoding: str | None = None) -> Iterator[list[Layer]]:
+    """Every layer of a file, folder or archive; archives are unpacked below `scratch`. BadSource names what is wrong."""
+    if not path.exists():
+        raise BadSource(f"{path} does not exist", file=str(path))
+    layers: list[Layer] = []
+    for shown, file in unpacked(path, scratch):
+        if file.suffix.lower() in _JSON:
+            layers.append(_json_layer(shown, file))
+        else:
+            layers += _gdal_layers(shown, file, encoding)
+    yield layers
+
+
+def _json_layer(shown: str, file: Path) -> Layer:
+    source = GeoJson(shown, file)
+
+    def read(columns: Sequence[str]) -> Iterator[Batch]:
+        for first_row, values, shapes in source.batches(columns):
+            yield Batch(values, shapes, first_row)
+
+    return Layer(shown, file.stem, source.fields, source.crs, None, source.count, read)
+
+
+def _gdal_layers(shown: str, file: Path, encoding: str | None) -> Iterator[Layer]:
+    notes: tuple[str, ...] = ()
+    if file.suffix.lower() == ".shp":
+        shapefile.refuse_incomplete(shown, file)
+        told = shapefile.encoding_of(file)
+        encoding, notes = encoding or told.name, told.notes
+    try:
+        names = [str(name) for name, _ in pyogrio.list_layers(file)]
+    except _DAMAGE as error:
+        raise BadSource(f"{shown} cannot be read: {error}", file=shown) from error
+    for name in names:
+        yield _gdal_layer(shown if len(names) == 1 else f"{shown}, layer {name}", file, name, encoding, notes)
+
+
+def _gdal_layer(shown: str, file: Path, name: str, encoding: str | None, notes: tuple[str, ...]) -> Layer:
+    try:
+        info = pyogrio.read_info(file, layer=name, encoding=encoding)
+    except _DAMAGE as error:
+        raise BadSource(f"{shown} cannot be read: {error}", file=shown) from error
+
+    def read(columns: Sequence[str]) -> Iterator[Batch]:
+        first_row = 1
+        try:
+            with pyogrio.raw.open_arrow(
+                file, layer=name, columns=list(columns), encoding=encoding, batch_size=_AT_ONCE, use_pyarrow=True
+            ) as (meta, stream):
+                for batch in stream:
+                    wkb = batch[meta["geometry_name"] or "wkb_geometry"].to_numpy(zero_copy_only=False)
+                    shapes = shapely.force_2d(shapely.from_wkb(wkb))
+                    yield Batch({column: _values(batch[column]) for column in columns}, shapes, first_row)
+                    first_row += batch.num_rows
+        except (*_DAMAGE, shapely.errors.GEOSException) as error:
+            raise BadSource(f"{shown}, after feature {first_row - 1}: {error}", file=shown, row=first_row) from error
+
+    fields = tuple(str(field) for field in info["fields"])
+    return Layer(shown, name, fields, info["crs"], info["geometry_type"], int(info["features"]), read, notes)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    return [value.strip() if isinstance(value, str) else value for value in values]

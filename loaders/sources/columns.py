@@ -1,0 +1,174 @@
+"""A publisher's fields read through ordered alias lists, never by position. From the publishers' modules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+
+from geoplatform.errors import BadSource
+from loaders.boundaries import Communes, department_of
+from loaders.crs import ToWgs84
+from loaders.files.layers import Batch, Layer
+from loaders.polygons import united
+
+#: How publishers spell "not available" (IGN: NR not given, NC not concerned, Z… no EPCI).
+MISSING = frozenset({"", "NR", "NC", "ZZZZZZZZZ", "NULL", "None"})
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of the fields for each meaning, the likeliest first; compared without case."""
+
+    code: tuple[str, ...]
+    name: tuple[str, ...] = ()
+    department: tuple[str, ...] = ()
+    region: tuple[str, ...] = ()
+    epci: tuple[str, ...] = ()
+    postal: tuple[str, ...] = ()
+    population: tuple[str, ...] = ()
+    parent: tuple[str, ...] = ()
+
+    def found_in(self, layer: Layer) -> dict[str, str]:
+        """Field of the layer for each meaning that it has."""
+        spelled = {field.lower(): field for field in layer.fields}
+        found = {}
+        for meaning in self.__dataclass_fields__:
+            for alias in getattr(self, meaning):
+                if alias.lower() in spelled:
+                    found[meaning] = spelled[alias.lower()]
+                    break
+        return found
+
+    def required_in(self, layer: Layer) -> dict[str, str]:
+        """As `found_in`. BadSource, listing what was looked for and what is there, if the code is missing."""
+        found = self.found_in(layer)
+        if "code" not in found:
+            raise BadSource(
+                f"{layer.source} has no field for the INSEE code: looked for {', '.join(self.code)}; "
+                f"it has {', '.join(layer.fields) or 'none'}. Name it: --field code=…",
+                file=layer.source,
+                field="code",
+            )
+        return found
+
+
+@dataclass
+class Reading:
+    """How the layers of one publisher become communes: its columns and its rules.
+
+    `declared_crs` is used instead of what the layer says. `features_may_repeat`: a commune may come as several features
+    (islands, associated communes), which are united; the layer is then in memory at once.
+    """
+
+    columns: Columns
+    declared_crs: str | None = None
+    population_factor: int = 1
+    features_may_repeat: bool = False
+
+    def communes(self, layers: Sequence[Layer], notes: list[str]) -> Iterator[Communes]:
+        """Batches of communes in EPSG:4326; what was decided goes into `notes`."""
+        for layer in layers:
+            to_wgs84 = self.transformation(layer)
+            fields = self.columns.required_in(layer)
+            for note in (*layer.notes, to_wgs84.told()):
+                told = f"{layer.source}: {note}"
+                if told not in notes:
+                    notes.append(told)
+            batches = (
+                self._read(batch, fields, layer, to_wgs84) for batch in layer.batches(list(set(fields.values())))
+            )
+            yield from [merged(list(batches))] if self.features_may_repeat else batches
+
+    def collectivities(self, layer: Layer) -> Iterator[Communes]:
+        """Batches of a layer of collectivities, under their own codes of three digits."""
+        to_wgs84 = self.transformation(layer)
+        fields = self.columns.required_in(layer)
+        for batch in layer.batches(list(dict.fromkeys(fields.values()))):
+            wanted = [i for i, code in enumerate(batch.columns[fields["code"]]) if text_of(code) in ("977", "978")]
+            if wanted:
+                codes = [str(batch.columns[fields["code"]][i]).strip() for i in wanted]
+                yield Communes(codes=codes, names=[None] * len(codes), shapes=to_wgs84(batch.shapes[wanted]))
+
+    def transformation(self, layer: Layer) -> ToWgs84:
+        """From the layer's system, or the declared one. BadSource if neither is known."""
+        declared = self.declared_crs or layer.crs
+        if declared is None:
+            raise BadSource(
+                f"{layer.source} does not say its coordinate system (no .prj?): name it with --crs EPSG:…",
+                file=layer.source,
+            )
+        return ToWgs84(declared, layer.source)
+
+    def _read(self, batch: Batch, fields: dict[str, str], layer: Layer, to_wgs84: ToWgs84) -> Communes:
+        def column(meaning: str) -> list[str | None]:
+            if meaning not in fields:
+                return [None] * len(batch.shapes)
+            return [text_of(value) for value in batch.columns[fields[meaning]]]
+
+        keep = np.array([parent is None for parent in column("parent")], dtype=bool)
+        codes = [commune_code(value) for value in column("code")]
+        for offset, code in enumerate(codes):
+            if code is None and keep[offset]:
+                row = batch.first_row + offset
+                raise BadSource(f"{layer.source}, feature {row} has no {fields['code']}", file=layer.source, row=row)
+        departments = [
+            given or department_of(code or "") for given, code in zip(column("department"), codes, strict=True)
+        ]
+        made = Communes(
+            codes=[code or "" for code in codes],
+            names=column("name"),
+            shapes=to_wgs84(batch.shapes),
+            department_codes=departments,
+            region_codes=column("region"),
+            epci_codes=[None if given is None else given.split("/")[0] for given in column("epci")],
+            postal_codes=[
+                [] if given is None else sorted(given.replace(",", "/").split("/")) for given in column("postal")
+            ],
+            populations=[_population(given, self.population_factor) for given in column("population")],
+        )
+        return made if keep.all() else made.taken(np.flatnonzero(keep).tolist())
+
+
+def merged(batches: list[Communes]) -> Communes:
+    """Batches as one, each code once: polygons of the same code are united, other columns are those of the first."""
+    whole = Communes.joined(batches)
+    members: dict[str, list[int]] = {}
+    for index, code in enumerate(whole.codes):
+        members.setdefault(code, []).append(index)
+    kept = whole.taken([indices[0] for indices in members.values()])
+    for position, indices in enumerate(members.values()):
+        if len(indices) > 1:
+            parts = whole.shapes[indices]
+            kept.shapes[position] = united(parts[~shapely.is_missing(parts)])
+    return kept
+
+
+def text_of(value: Any) -> str | None:
+    """A cell as text, None where it is missing in one of the publishers' ways. A whole number loses its `.0`."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value).strip()
+    return None if text in MISSING else text
+
+
+def commune_code(text: str | None) -> str | None:
+    """An INSEE code; a number that lost its leading zero gets it back."""
+    if text is None:
+        return None
+    return text.zfill(5) if text.isascii() and text.isdigit() and len(text) == 4 else text.upper()
+
+
+def _population(text: str | None, factor: int) -> int | None:
+    if text is None:
+        return None
+    try:
+        return round(float(text.replace(",", ".")) * factor)
+    except ValueError:
+        return None
