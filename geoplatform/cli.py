@@ -195,8 +195,8 @@ def vintages_activate(session: Session, number: int, waived: tuple[str, ...]) ->
     """Make a staged or retired vintage the active one; going back is the same command."""
     store = session.store(LOADER)
     with session.progress.step("activate") as step, store.alone():
-        placed = vintages.activate(store, number, dt.datetime.now(dt.UTC), frozenset(waived))
-        step.outcome = f"vintage number {number}, {placed} places placed"
+        done = vintages.activate(store, number, dt.datetime.now(dt.UTC), frozenset(waived))
+        step.outcome = f"vintage number {number}, {done.told()}"
 
 
 @vintages_group.command("drop")

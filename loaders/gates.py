@@ -5,9 +5,10 @@ From `loaders.run`; fed by `loaders.inspection`. A gate that fails refuses the v
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from loaders.boundaries import BoundarySet
+from loaders.boundaries import OF_DEPARTMENTS, BoundarySet, territory_of
 from loaders.inspection import Inspection
 from loaders.limits import LEGAL_CRS, Limits
 from loaders.staging import Staged
@@ -64,8 +65,7 @@ def _count(boundaries: BoundarySet, staged: Staged) -> Gate:
     if found == 0:
         return Gate("count", FAILURE, "no commune at all")
     if boundaries.listed is not None:
-        missing = sorted(boundaries.listed - staged.names.keys())
-        strange = sorted(staged.names.keys() - boundaries.listed)
+        missing, strange = _differences(boundaries.listed, set(staged.names))
         if missing or strange:
             detail = (
                 f"{told}; of the {len(boundaries.listed)} of the Code officiel géographique {boundaries.edition.year} "
@@ -80,6 +80,20 @@ def _count(boundaries: BoundarySet, staged: Staged) -> Gate:
     if boundaries.expected is None:
         return Gate("count", WARNING, f"{told}; there is no official list to compare with")
     return Gate("count", OK, told)
+
+
+def _differences(listed: frozenset[str], found: set[str]) -> tuple[list[str], list[str]]:
+    """Codes of the list that are not there, codes that are not in the list.
+
+    A collectivity that only one of the two has is not judged here: the gate `territories` tells.
+    """
+    common = {territory_of(None, code) for code in listed} & {territory_of(None, code) for code in found}
+    judged = common | OF_DEPARTMENTS
+
+    def first(codes: Iterable[str]) -> list[str]:
+        return sorted(code for code in codes if territory_of(None, code) in judged)
+
+    return first(listed - found), first(found - listed)
 
 
 def _geometry(staged: Staged) -> Gate:

@@ -160,10 +160,13 @@ def _overlaps(chunk: Chunk, odd: np.ndarray, own: set[str], precision_m: float) 
 
 
 def _compare_neighbours(chunk: Chunk, own: set[str], precision_m: float, found: Inspection) -> None:
-    """Pairs of communes that both vintages hold and that touch in one of them but are apart in the other."""
+    """Pairs of communes that neither merged nor split and that touch in one vintage but are apart in the other."""
     if not chunk.earlier_codes:
         return
-    unchanged = set(chunk.codes) & set(chunk.earlier_codes)
+    common = set(chunk.codes) & set(chunk.earlier_codes)
+    grown = _holders(chunk.codes, chunk.shapes, chunk.earlier_codes, chunk.earlier_shapes)
+    shrunk = _holders(chunk.earlier_codes, chunk.earlier_shapes, chunk.codes, chunk.shapes)
+    unchanged = common - grown - shrunk
     now = _touching(chunk.codes, chunk.shapes, unchanged, own)
     before = _touching(chunk.earlier_codes, chunk.earlier_shapes, unchanged, own)
     found.compared_pairs = len(now | before)
@@ -171,6 +174,17 @@ def _compare_neighbours(chunk: Chunk, own: set[str], precision_m: float, found: 
     there = dict(zip(chunk.earlier_codes, chunk.earlier_shapes, strict=True))
     found.pairs_gained = sorted(pair for pair in now - before if _apart(there, pair, precision_m))
     found.pairs_lost = sorted(pair for pair in before - now if _apart(here, pair, precision_m))
+
+
+def _holders(codes: list[str], shapes: np.ndarray, others: list[str], their_shapes: np.ndarray) -> set[str]:
+    """Those that hold the middle of a commune which only the other vintage has: it merged into them, or left them."""
+    known = set(codes)
+    lone = [index for index, code in enumerate(others) if code not in known]
+    if not lone:
+        return set()
+    middles = shapely.point_on_surface(their_shapes[lone])
+    _, holders = shapely.STRtree(shapes).query(middles, predicate="intersects")
+    return {codes[index] for index in holders.tolist()}
 
 
 def _touching(codes: list[str], shapes: np.ndarray, among: set[str], own: set[str]) -> set[tuple[str, str]]:

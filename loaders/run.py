@@ -67,8 +67,8 @@ def load(
     if commit:
         refuse_failures(report, vintage_id)
         with progress.step("activate") as step:
-            placed = vintages.activate(store, vintage_id, now)
-            step.outcome = f"vintage {boundaries.edition.year} (number {vintage_id}), {placed} places placed"
+            done = vintages.activate(store, vintage_id, now)
+            step.outcome = f"vintage {boundaries.edition.year} (number {vintage_id}), {done.told()}"
     return vintage_id, report
 
 

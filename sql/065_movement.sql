@@ -1,5 +1,5 @@
 -- How communes came and went: the movements of the Code officiel géographique, as INSEE publishes them, and what they mean
--- for a code that is no longer in force (computed by loaders.cog).
+-- for a code that is no longer in force in the active vintage (computed by geoplatform.succession at each activation).
 SET ROLE geoplatform_owner;
 
 CREATE TABLE geoplatform.movement (
@@ -10,8 +10,8 @@ CREATE TABLE geoplatform.movement (
     code_before text COLLATE "C" NOT NULL,
     name_before text NOT NULL,
     kind_after text NOT NULL,
-    code_after text COLLATE "C" NOT NULL,
-    name_after text NOT NULL
+    code_after text COLLATE "C",
+    name_after text
 );
 COMMENT ON TABLE geoplatform.movement IS 'Movements of communes since 1943 (INSEE, v_mvt_commune).';
 COMMENT ON COLUMN geoplatform.movement.mod IS 'INSEE MOD: 10 rename, 20/21 creation, 30 suppression, 31-35 merger, 41/50 change of code …';

@@ -16,9 +16,15 @@ MAY: dict[str, set[str]] = {
     "geoplatform.progress": set(),
     "geoplatform.config": {"geoplatform.errors"},
     "geoplatform.model": {"geoplatform.errors"},
+    "geoplatform.succession": {"geoplatform.model"},
     "geoplatform.encode": {"geoplatform.model", "geoplatform.errors"},
     "geoplatform.embedded": {"geoplatform.errors", "geoplatform.config"},
-    "geoplatform.store": {"geoplatform.model", "geoplatform.errors", "geoplatform.config"},
+    "geoplatform.store": {
+        "geoplatform.model",
+        "geoplatform.succession",
+        "geoplatform.errors",
+        "geoplatform.config",
+    },
     "geoplatform.web": {
         "geoplatform",
         "geoplatform.store",

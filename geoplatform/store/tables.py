@@ -349,7 +349,7 @@ movement = Table(
     Column("mod", SmallInteger, nullable=False),
     Column("effective_on", Date, nullable=False),
     *(
-        Column(f"{what}_{when}", Text, nullable=False)
+        Column(f"{what}_{when}", Text, nullable=when == "after" and what != "kind")
         for when in ("before", "after")
         for what in ("kind", "code", "name")
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg import errors as pg
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, exc, select, text
 
 from geoplatform.errors import GateFailed, Misuse, NoVintage
 from geoplatform.model import Vintage, VintageState
+from geoplatform.store import history
 from geoplatform.store.engine import Store
 from geoplatform.store.tables import commune_editions
 from geoplatform.store.tables import vintages as published
@@ -55,14 +57,6 @@ def keep_drawn_zooms(connection: Connection, vintage_id: int, zooms: list[int]) 
     )
 
 
-def keep_reattribution(connection: Connection, vintage_id: int, report: dict[str, Any]) -> None:
-    """Store what became of the places of the vintage before."""
-    connection.execute(
-        text("UPDATE geoplatform.vintage SET reattribution = :report WHERE id = :id"),
-        {"id": vintage_id, "report": json.dumps(report, ensure_ascii=False)},
-    )
-
-
 def failed_gates(connection: Connection, vintage_id: int) -> dict[str, str]:
     """What each gate that refuses this vintage says, by the name of the gate; nothing if it was active before.
 
@@ -88,8 +82,24 @@ def fill(store: Store, vintage_id: int) -> int:
     return int(placed or 0)
 
 
-def activate(store: Store, vintage_id: int, now: dt.datetime, waived: frozenset[str] = frozenset()) -> int:
-    """Number of places that had to be placed for it; the vintage is then the one everybody sees.
+@dataclass(frozen=True)
+class Activation:
+    """What an activation did: how many places had to be placed, and what became of those the vintage before held."""
+
+    placed: int
+    reattribution: dict[str, Any] | None
+
+    def told(self) -> str:
+        """It in a line, for the operator."""
+        if self.reattribution is None:
+            return f"{self.placed} places placed"
+        counts = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in self.reattribution["counts"].items())
+        unknown = "" if self.reattribution["movements_cover"] else "; INSEE's movements of that time are not loaded"
+        return f"{self.placed} places placed; against {self.reattribution['earlier_year']}: {counts}{unknown}"
+
+
+def activate(store: Store, vintage_id: int, now: dt.datetime, waived: frozenset[str] = frozenset()) -> Activation:
+    """Place what is not placed yet in a vintage and make it the one everybody sees; its re-attribution report is stored.
 
     Going back to an earlier one is the same call. No place is missed: those submitted meanwhile are placed by themselves,
     and those whose submission began before are waited for. NoVintage if there is none of this number, GateFailed if one of
@@ -103,7 +113,12 @@ def activate(store: Store, vintage_id: int, now: dt.datetime, waived: frozenset[
         raise GateFailed(f"vintage number {vintage_id} was not activated: {told}", gates=sorted(refusing))
     placed = fill(store, vintage_id)
     which = {"id": vintage_id}
+    with store.reading() as connection:
+        earlier, later = active(connection), _numbered(connection, vintage_id)
+        is_other = earlier is not None and earlier.id != later.id
+        report = history.reattribution(connection, earlier, later) if earlier and is_other else None
     with store.transaction() as connection:
+        history.refresh_former(connection, later)
         connection.execute(text("LOCK TABLE geoplatform.place IN SHARE ROW EXCLUSIVE MODE"))
         placed += connection.execute(text("SELECT geoplatform.place_missing(:id)"), which).scalar_one()
         connection.execute(
@@ -111,12 +126,13 @@ def activate(store: Store, vintage_id: int, now: dt.datetime, waived: frozenset[
                 UPDATE geoplatform.vintage
                 SET state = CASE WHEN id = :id THEN 'active' ELSE 'retired' END,
                     activated_at = CASE WHEN id = :id THEN :now ELSE activated_at END,
-                    retired_at = CASE WHEN id = :id THEN NULL ELSE :now END
+                    retired_at = CASE WHEN id = :id THEN NULL ELSE :now END,
+                    reattribution = CASE WHEN id = :id THEN coalesce(:report, reattribution) ELSE reattribution END
                 WHERE id = :id OR state = 'active'
             """),
-            {**which, "now": now},
+            {**which, "now": now, "report": json.dumps(report, ensure_ascii=False) if report else None},
         )
-    return int(placed)
+    return Activation(int(placed), report)
 
 
 def drop(connection: Connection, vintage_id: int) -> None:
@@ -195,15 +211,18 @@ def findings_geojson(connection: Connection, vintage_id: int) -> str:
 
 def every(connection: Connection) -> list[Vintage]:
     """All vintages, staged ones too, the newest first. For operators."""
-    rows = connection.execute(
-        text("""
-            SELECT v.*, (v.report -> 'counts' ->> 'communes')::integer AS communes,
-                   (v.report -> 'counts' ->> 'without_geometry')::integer AS communes_without_geometry
-            FROM geoplatform.vintage AS v
-            ORDER BY v.effective_on DESC, v.id DESC
-        """)
-    )
-    return [_vintage(row) for row in rows]
+    return [_vintage(row) for row in connection.execute(text(f"{_EVERY} ORDER BY v.effective_on DESC, v.id DESC"))]
+
+
+_EVERY = """
+    SELECT v.*, (v.report -> 'counts' ->> 'communes')::integer AS communes,
+           (v.report -> 'counts' ->> 'without_geometry')::integer AS communes_without_geometry
+    FROM geoplatform.vintage AS v
+"""
+
+
+def _numbered(connection: Connection, vintage_id: int) -> Vintage:
+    return _vintage(connection.execute(text(f"{_EVERY} WHERE v.id = :id"), {"id": vintage_id}).one())
 
 
 def _vintage(row: Any) -> Vintage:

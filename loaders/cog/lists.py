@@ -13,7 +13,9 @@ from pathlib import Path
 from python_calamine import CalamineError, CalamineWorkbook
 
 from geoplatform.errors import BadSource
+from geoplatform.model import Movement
 from loaders.boundaries import Unit
+from loaders.cog import movements
 from loaders.cog.sheet import Row, Sheet, padded
 
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
@@ -58,30 +60,40 @@ class CogList:
     epci_of: dict[str, str] = field(default_factory=dict)
     postal_codes: dict[str, list[str]] = field(default_factory=dict)
     populations: dict[str, int] = field(default_factory=dict)
+    movements: list[Movement] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 def read(paths: list[Path]) -> CogList:
-    """What the files, and the files of the folders, say together. BadSource for one that is none of the known lists."""
-    files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    """What the files, and the files of the folders, say together. In a folder, what is no such list is passed over.
+
+    BadSource for a file that is none of the known lists, or is broken.
+    """
+    named = [path for path in paths if not path.is_dir()]
+    listed = [file for path in paths if path.is_dir() for file in sorted(path.iterdir())]
     found = CogList()
-    for file in files:
-        if file.suffix.lower() == ".xlsx":
+    all_known: list[Sheet] = []
+    for file in named + listed:
+        if file.suffix.lower() in (".xlsx", ".xls"):
             _read_epci(file, found)
-        elif file.suffix.lower() in (".csv", ".txt") and not file.name.startswith("SOURCE"):
-            _read_sheet(file, found)
-        elif not any(path.is_dir() for path in paths):
+        elif file.suffix.lower() in (".csv", ".txt", ".tsv"):
+            sheet = Sheet(file)
+            if movements.is_since_1943(sheet):
+                all_known.append(sheet)
+            elif not _read_sheet(sheet, found) and file in named:
+                told = ", ".join(sheet.header[:12])
+                raise BadSource(f"{file} is none of the known lists: its columns are {told}", file=str(file))
+        elif file in named:
             raise BadSource(f"{file} is no list of the COG (.csv, .txt, .xlsx)", file=str(file))
-    if not found.communes:
-        raise BadSource(f"no list of communes (v_commune, France20xx) among {', '.join(map(str, paths))}")
+    for sheet in all_known:  # after the movements, which tell more
+        found.movements += list(movements.ended(sheet, found.movements))
     return found
 
 
-def _read_sheet(file: Path, found: CogList) -> None:
-    sheet = Sheet(file)
+def _read_sheet(sheet: Sheet, found: CogList) -> bool:
+    """Read one of the known lists; False if it is none of them."""
     known: tuple[tuple[tuple[str, ...], Callable[[Sheet, CogList], None]], ...] = (
-        (("mod", "date_eff"), _ignored),
-        (("date_debut", "date_fin"), _ignored),
+        (("mod", "date_eff"), _read_movements),
         (("typecom", "com", "libelle"), _read_communes),
         (("dep", "com", "nccenr", "actual"), _read_old_communes),
         (("com_comer",), _read_overseas),
@@ -94,14 +106,19 @@ def _read_sheet(file: Path, found: CogList) -> None:
     )
     for signature, reader in known:
         if sheet.has(*signature):
-            return reader(sheet, found)
-    raise BadSource(
-        f"{file} is none of the known lists: its columns are {', '.join(sheet.header[:12])}", file=str(file)
-    )
+            reader(sheet, found)
+            return True
+    return False
 
 
 def _ignored(sheet: Sheet, found: CogList) -> None:
-    """Movements, former communes and arrondissements are read elsewhere, or not needed."""
+    """Arrondissements of departments are not needed."""
+
+
+def _read_movements(sheet: Sheet, found: CogList) -> None:
+    read, notes = movements.read(sheet)
+    found.movements += read
+    found.notes += notes
 
 
 def _read_communes(sheet: Sheet, found: CogList) -> None:
@@ -202,14 +219,19 @@ def _read_epci(file: Path, found: CogList) -> None:
             kind = next((header.index(name) for name in ("nature_juridique", "nature") if name in header), None)
             units: dict[str, Unit] = {}
             for line in lines[number + 1 :]:
-                siren, commune = str(line[where["siren"]]).strip(), str(line[where["insee"]]).strip()
+                siren, commune = _cell(line[where["siren"]]), _cell(line[where["insee"]])
                 if siren.isdigit():
-                    legal = str(line[kind]).strip() if kind is not None else None
-                    units[siren] = Unit(siren, str(line[where["raison_sociale"]]).strip(), kind=legal)
+                    legal = _cell(line[kind]) if kind is not None else None
+                    units[siren] = Unit(siren, _cell(line[where["raison_sociale"]]), kind=legal)
                     found.epci_of[padded(commune)] = siren
             found.epci = list(units.values())
             return
     raise BadSource(f"{file} has no line with siren, raison_sociale and insee", file=str(file))
+
+
+def _cell(value: object) -> str:
+    """A spreadsheet's cell as text; it keeps every number as a float."""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value).strip()
 
 
 def _told(sheet: Sheet, row: Row, meaning: str) -> str:

@@ -1,144 +1,88 @@
-"""INSEE's movements of communes (v_mvt_commune) and what they mean for a code. From the command line and the loads.
-
-MOD: 10 rename; 20, 21 creation and re-establishment; 30 suppression; 31 to 35 mergers; 41, 50 change of code; 70, 71 of status.
-"""
+"""INSEE's movements of communes (v_mvt_commune) and its list of all communes since 1943. From the command line."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterator
 
 from geoplatform.errors import BadSource
-from loaders.cog.sheet import Sheet, padded
+from geoplatform.model import Movement
+from loaders.cog.sheet import Row, Sheet, padded
 
-_COLUMNS = {
+_MOVEMENTS = {
     "mod": ("mod",), "day": ("date_eff",), "kind_before": ("typecom_av",), "code_before": ("com_av",),
     "name_before": ("libelle_av", "nccenr_av"), "kind_after": ("typecom_ap",), "code_after": ("com_ap",),
     "name_after": ("libelle_ap", "nccenr_ap"),
 }  # fmt: skip
-KNOWN = frozenset({10, 20, 21, 30, 31, 32, 33, 34, 35, 41, 50, 70, 71})
+_SINCE_1943 = {
+    "code": ("com",), "name": ("libelle", "nccenr"), "from": ("date_debut",), "until": ("date_fin",),
+}  # fmt: skip
+_SUPPRESSION = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """On that day, the territory of one code passed (also) to another. Kinds: COM, COMA, COMD, ARM."""
-
-    mod: int
-    effective_on: dt.date
-    kind_before: str
-    code_before: str
-    name_before: str
-    kind_after: str
-    code_after: str
-    name_after: str
+def is_movements(sheet: Sheet) -> bool:
+    """Whether a sheet is a list of movements."""
+    return sheet.has("mod", "date_eff")
 
 
-@dataclass(frozen=True, slots=True)
-class Former:
-    """A code that is no longer in force: since when, how it went, and the living codes that have its land."""
-
-    code: str
-    name: str
-    until_on: dt.date
-    how: str
-    successors: tuple[str, ...]
+def is_since_1943(sheet: Sheet) -> bool:
+    """Whether a sheet is the list of all communes since 1943."""
+    return sheet.has("date_debut", "date_fin", "com")
 
 
-def read(path: Path) -> tuple[list[Movement], list[str]]:
+def read(sheet: Sheet) -> tuple[list[Movement], list[str]]:
     """Movements in the order of the file, and what had to be left out. BadSource names the line."""
-    sheet = Sheet(path)
     movements: list[Movement] = []
-    lacking: list[str] = []
-    for row in sheet.rows(_COLUMNS, tuple(_COLUMNS)):
-        mod, day = row["mod"] or "", row["day"] or ""
-        if not mod.isdigit() or int(mod) not in KNOWN:
-            raise BadSource(f"{path}, line {row.line}: MOD {mod!r} is none of INSEE's", file=str(path), row=row.line)
-        try:
-            when = dt.date.fromisoformat(day)
-        except ValueError as error:
-            raise BadSource(f"{path}, line {row.line}: {day!r} is not a day", file=str(path), row=row.line) from error
-        if row["code_before"] is None or row["code_after"] is None:
-            lacking.append(f"{path.name}, line {row.line}: one of its codes is missing ({row['code_after']})")
+    lacking: list[int] = []
+    for row in sheet.rows(_MOVEMENTS, tuple(_MOVEMENTS)):
+        mod = row["mod"] or ""
+        if not mod.isdigit() or len(mod) > 3:
+            raise BadSource(f"{sheet.path}, line {row.line}: MOD {mod!r} is no number", row=row.line, field="mod")
+        when = _day(sheet, row, "day")
+        if when is None or row["code_before"] is None or row["code_after"] is None:
+            lacking.append(row.line)
             continue
         movements.append(
             Movement(
-                int(mod),
-                when,
-                row["kind_before"] or "COM",
-                padded(row["code_before"]),
-                row["name_before"] or "",
-                row["kind_after"] or "COM",
-                padded(row["code_after"]),
-                row["name_after"] or "",
+                mod=int(mod),
+                effective_on=when,
+                kind_before=row["kind_before"] or "COM",
+                code_before=padded(row["code_before"]),
+                name_before=row["name_before"] or "",
+                kind_after=row["kind_after"] or "COM",
+                code_after=padded(row["code_after"]),
+                name_after=row["name_after"] or "",
             )
         )
     if not movements:
-        raise BadSource(f"{path} holds no movement", file=str(path))
-    return movements, lacking
+        raise BadSource(f"{sheet.path} holds no movement", file=str(sheet.path))
+    notes = []
+    if lacking:
+        lines = ", ".join(map(str, lacking[:5])) + (" …" if len(lacking) > 5 else "")
+        notes.append(f"{sheet.path.name}: {len(lacking)} events name no code before or after, left out (lines {lines})")
+    return movements, notes
 
 
-class Succession:
-    """What became of each code between two days: precomputed, so that asking costs nothing."""
-
-    def __init__(self, movements: Iterable[Movement], since: dt.date, until: dt.date) -> None:
-        """`since` and `until`: movements of days after `since`, up to and with `until`, count."""
-        by_day: dict[dt.date, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-        for m in movements:
-            if since < m.effective_on <= until and m.kind_before == "COM" and m.kind_after == "COM":
-                by_day[m.effective_on][m.code_before].add(m.code_after)
-        self._days = [by_day[day] for day in sorted(by_day)]
-        self._known: dict[str, frozenset[str]] = {}
-
-    def of(self, code: str) -> frozenset[str]:
-        """The codes that the land of this code may have at the end; itself where nothing happened to it."""
-        if code not in self._known:
-            codes = {code}
-            for day in self._days:
-                codes = set().union(*(_ends(day, one) for one in codes))
-            self._known[code] = frozenset(codes)
-        return self._known[code]
+def ended(sheet: Sheet, movements: Collection[Movement]) -> Iterator[Movement]:
+    """The codes that ended since 1943 and that no movement mentions: suppressions without a known successor."""
+    known = {movement.code_before for movement in movements}
+    last: dict[str, tuple[dt.date | None, str]] = {}
+    for row in sheet.rows(_SINCE_1943, tuple(_SINCE_1943)):
+        code = row["code"]
+        if code is None:
+            raise BadSource(f"{sheet.path}, line {row.line}: no code", row=row.line, field="com")
+        until = _day(sheet, row, "until")
+        before = last.get(padded(code))
+        if before is None or until is None or (before[0] is not None and until > before[0]):
+            last[padded(code)] = until, row["name"] or ""
+    for code, (until, name) in last.items():
+        if until is not None and code not in known:
+            yield Movement(_SUPPRESSION, until, "COM", code, name, "COM", None, None)
 
 
-def _ends(day: dict[str, set[str]], code: str) -> set[str]:
-    """Where a code leads on one day. Several events of a day form a chain (49144 → 44225 → 44180), in whatever order."""
-    ends: set[str] = set()
-    seen = {code}
-    waiting = [code]
-    while waiting:
-        here = waiting.pop()
-        after = day.get(here, set())
-        if here in after or not after:
-            ends.add(here)  # it lives on
-        new = after - seen
-        seen |= new
-        waiting += new
-    return ends
-
-
-def former(movements: list[Movement], living: set[str], until: dt.date) -> list[Former]:
-    """Every code that once was a commune's and no longer is, with the living codes that have its land."""
-    last: dict[str, Movement] = {}
-    for movement in sorted(movements, key=lambda m: m.effective_on):
-        if movement.kind_before == "COM" and movement.effective_on <= until:
-            last[movement.code_before] = movement
-    found = []
-    days = {movement.effective_on for movement in last.values()}
-    since = {day: Succession(movements, day - dt.timedelta(days=1), until) for day in days}
-    for code, movement in sorted(last.items()):
-        if code in living:
-            continue
-        heirs = tuple(sorted(since[movement.effective_on].of(code) & living))
-        how = _how(movement, heirs)
-        found.append(Former(code, movement.name_before, movement.effective_on, how, heirs))
-    return found
-
-
-def _how(last: Movement, heirs: tuple[str, ...]) -> str:
-    if not heirs:
-        return "gone"
-    if len(heirs) > 1:
-        return "split"
-    return "moved" if last.mod in (41, 50) else "merged"
+def _day(sheet: Sheet, row: Row, meaning: str) -> dt.date | None:
+    value = row[meaning]
+    try:
+        return dt.date.fromisoformat(value) if value else None
+    except ValueError as error:
+        raise BadSource(f"{sheet.path}, line {row.line}: {value!r} is not a day", row=row.line, value=value) from error

@@ -60,3 +60,26 @@ def remote(url: str) -> Remote:
     """A file at an address of the web."""
     name = url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
     return Remote(url, name or "download")
+
+
+_INSEE = "https://www.insee.fr/fr/statistiques/fichier/{number}/{file}"
+#: INSEE's number of a year's download page changes every year and is not to be guessed.
+_COG_PAGES = {2026: 8740222}
+_COG_FILES = (
+    "v_commune_{year}.csv", "v_mvt_commune_{year}.csv", "v_commune_depuis_1943.csv", "v_commune_comer_{year}.csv",
+    "v_departement_{year}.csv", "v_region_{year}.csv",
+)  # fmt: skip
+
+
+def cog(source: str) -> list[Remote] | None:
+    """INSEE's lists of a year (`cog:2026`); None if the source is no such name. Misuse for a year that is not known."""
+    family, _, year = source.partition(":")
+    if family != "cog":
+        return None
+    if year not in map(str, _COG_PAGES):
+        raise Misuse(f"there is no {source}; there are {', '.join(f'cog:{known}' for known in sorted(_COG_PAGES))}")
+    names = [name.format(year=year) for name in _COG_FILES]
+    return [
+        Remote(_INSEE.format(number=_COG_PAGES[int(year)], file=name), name if year in name else f"{year}_{name}")
+        for name in names
+    ]
