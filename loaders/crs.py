@@ -69,8 +69,9 @@ class ToWgs84:
         BadSource where they come to lie outside France and its territories: the declared system is then wrong.
         """
         degrees = shapes if self._is_wgs84() else shapely.transform(shapes, self._transform, interleaved=False)
+        self._refuse(shapes, degrees, _off_earth(shapely.bounds(degrees)))
         degrees = within_180(degrees)
-        self._refuse_elsewhere(shapes, degrees)
+        self._refuse(shapes, degrees, _elsewhere(shapely.bounds(degrees)))
         return degrees
 
     def told(self) -> str:
@@ -82,22 +83,31 @@ class ToWgs84:
     def _is_wgs84(self) -> bool:
         return self.crs.is_geographic and self.crs.to_epsg(min_confidence=60) in (4326, None) and "84" in self.crs.name
 
-    def _refuse_elsewhere(self, given: np.ndarray, degrees: np.ndarray) -> None:
-        boxes = shapely.bounds(degrees)
-        there = ~np.isnan(boxes[:, 0])
-        west, south, east, north = boxes.T
-        inside = np.zeros(len(boxes), dtype=bool)
-        for low_x, low_y, high_x, high_y in ENVELOPES.values():
-            inside |= (west >= low_x) & (south >= low_y) & (east <= high_x) & (north <= high_y)
-        wrong = np.flatnonzero(there & ~inside)
-        if len(wrong):
-            at = boxes[wrong[0]]
-            seen = ", ".join(f"{value:g}" for value in shapely.bounds(given[wrong[0]]))
+    def _refuse(self, given: np.ndarray, degrees: np.ndarray, wrong: np.ndarray) -> None:
+        """BadSource for the first of the wrong ones, if any."""
+        if wrong.any():
+            first = int(np.flatnonzero(wrong)[0])
+            at, box = shapely.bounds(degrees[first]), shapely.bounds(given[first])
+            seen = ", ".join(f"{value:g}" for value in box)
             raise BadSource(
                 f"{self._where}: declared as {self.source}, its feature with the box {seen} would lie at {at[0]:.4g}, {at[1]:.4g}, "
-                f"outside France and its territories{_hint(shapely.bounds(given[wrong[0]]))}",
+                f"outside France and its territories{_hint(box)}",
                 file=self._where,
             )
+
+
+def _off_earth(boxes: np.ndarray) -> np.ndarray:
+    """Which are beyond what a map drawn across the antimeridian may hold. Of empty shapes the box is NaN."""
+    return np.asarray((np.abs(boxes[:, [0, 2]]) > 540).any(axis=1) | (np.abs(boxes[:, [1, 3]]) > 90).any(axis=1))
+
+
+def _elsewhere(boxes: np.ndarray) -> np.ndarray:
+    """Which lie in none of the envelopes."""
+    west, south, east, north = boxes.T
+    inside = np.isnan(west)
+    for low_x, low_y, high_x, high_y in ENVELOPES.values():
+        inside |= (west >= low_x) & (south >= low_y) & (east <= high_x) & (north <= high_y)
+    return ~inside
 
 
 def within_180(shapes: np.ndarray) -> np.ndarray:

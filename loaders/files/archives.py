@@ -57,7 +57,7 @@ def _unpacked_zip(path: Path, scratch: Path) -> list[tuple[str, Path]]:
                 if info.flag_bits & 1:
                     raise BadSource(f"{path}: {info.filename} is encrypted", file=str(path))
                 with archive.open(info) as packed:
-                    _copied(packed, _target(path, scratch, info.filename), f"{path}/{info.filename}")
+                    _copied(packed, _target(path, scratch, info.filename), f"{path}/{info.filename}", MOST_BYTES)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError) as error:
         raise BadSource(f"{path} is a damaged or truncated zip: {error}", file=str(path)) from error
     return _found(path, scratch, [info.filename for info in members])
@@ -86,21 +86,22 @@ def _unpacked_gz(path: Path, scratch: Path) -> Path:
     target = scratch / path.stem
     try:
         with gzip.open(path) as packed:
-            _copied(packed, target, str(path))
+            _copied(packed, target, str(path), min(MOST_BYTES, max(_SMALL, HIGHEST_RATIO * path.stat().st_size)))
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BadSource(f"{path} is damaged or truncated: {error}", file=str(path)) from error
     return target
 
 
-def _copied(packed: IO[bytes] | gzip.GzipFile, target: Path, shown: str) -> None:
+def _copied(packed: IO[bytes] | gzip.GzipFile, target: Path, shown: str, most: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    limit = MOST_BYTES
+    limit = most
     try:
         with target.open("wb") as plain:
             while block := packed.read(_BLOCK):
                 limit -= len(block)
                 if limit < 0:
-                    raise BadSource(f"{shown} unpacks to more than {MOST_BYTES >> 30} GiB", file=shown)
+                    target.unlink()
+                    raise BadSource(f"{shown} unpacks to more than {most} bytes: that is no boundary set", file=shown)
                 plain.write(block)
     except gzip.BadGzipFile:
         raise

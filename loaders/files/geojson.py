@@ -152,6 +152,9 @@ def polygons(texts: list[bytes]) -> np.ndarray:
     shapes = np.full(len(texts), None, dtype=object)
     levels = (_ends(rings), _ends(parts), np.array(offsets))
     flat_2d = np.ascontiguousarray(flat.reshape(-1, width)[:, :2])
+    starts, ends = levels[0][:-1], levels[0][1:]
+    if (ends - starts < 4).any() or (flat_2d[starts] != flat_2d[ends - 1]).any():
+        raise ValueError("a ring is not closed")
     shapes[there] = shapely.from_ragged_array(shapely.GeometryType.MULTIPOLYGON, flat_2d, levels)
     return shapes
 

@@ -103,6 +103,8 @@ def _gdal_layers(shown: str, file: Path, encoding: str | None) -> Iterator[Layer
         names = [str(name) for name, _ in pyogrio.list_layers(file)]
     except _DAMAGE as error:
         raise BadSource(f"{shown} cannot be read: {error}", file=shown) from error
+    if not names:
+        raise BadSource(f"{shown} cannot be read: it has no layer; is it cut off?", file=shown)
     for name in names:
         yield _gdal_layer(shown if len(names) == 1 else f"{shown}, layer {name}", file, name, encoding, notes)
 

@@ -112,7 +112,7 @@ def test_no_place_submitted_during_an_activation_is_lost(database):
     add_place(database, 0.5, 0.5)
     count = "SELECT count(*) FROM geoplatform.placement WHERE vintage_id = %s"
     assert database.rows(count, third) == [(0,)]  # a staged vintage is placed when it is activated
-    assert vintages.activate(database.store(LOADER), third, NOW) == 3
+    assert vintages.activate(database.store(LOADER), third, NOW).placed == 3
     submit(database, "later")
     assert [database.rows(count, number) for number in (first, second, third)] == [[(4,)]] * 3
     vintages.activate(database.store(LOADER), second, NOW)

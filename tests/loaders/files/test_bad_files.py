@@ -1,0 +1,247 @@
+"""Wrong, broken, truncated and hostile files: a clear error that names the file and place, whatever they are."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import resource
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import py7zr
+import pytest
+import shapely
+
+from geoplatform.errors import BadSource
+from loaders.boundaries import Communes
+from loaders.files import archives
+from loaders.sources.official import Told, boundary_set
+from tests.making import squares, written, zipped
+
+AIN = squares(5.0, 46.0, 3)
+COLUMNS = {"code": ["01001", "01036", "01138"], "nom": ["A", "B", "C"]}
+GEOFLA = {"INSEE_COM": ["01001", "01036", "01138"], "NOM_COM": ["A", "B", "C"], "CODE_DEPT": ["01"] * 3}
+
+
+def read(path: Path, **told: object) -> Communes:
+    scratch = path.parent / "scratch"
+    scratch.mkdir(exist_ok=True)
+    with boundary_set(path, scratch, Told(**{"year": 2022, **told})) as found:
+        return Communes.joined(list(found.communes()))
+
+
+def refused(path: Path, told: str, **how: object) -> None:
+    with pytest.raises(BadSource, match=told) as error:
+        read(path, **how)
+    assert path.name in str(error.value)
+
+
+def collection(*features: dict) -> str:
+    return json.dumps({"type": "FeatureCollection", "features": list(features)}, indent=1)
+
+
+def feature(code: str = "01001", geometry: object = None, **properties: object) -> dict:
+    shape = geometry or json.loads(shapely.to_geojson(AIN[0]))
+    return {"type": "Feature", "properties": {"code": code, "nom": "A", **properties}, "geometry": shape}
+
+
+BOWTIE = {"type": "Polygon", "coordinates": [[[5, 46], [5.1, 46.1], [5.1, 46], [5, 46.1], [5, 46]]]}
+OPEN = {"type": "Polygon", "coordinates": [[[5, 46], [5.1, 46.1], [5.1, 46]]]}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (collection(feature()).replace("\n ]", ",\n ]"), r"trailing comma.* at line \d+, column \d+|line \d+, column 2"),
+        (collection(feature())[:-40], "cut off"),
+        ("", "is empty"),
+        ("<!DOCTYPE html><html><body>403</body></html>", "web page"),
+        ('{"type": "Topology", "objects": {}}', "no FeatureCollection: its type is 'Topology'"),
+        ('{"type": "FeatureCollection"}', "no FeatureCollection"),
+        ("[1, 2, 3]", "no FeatureCollection"),
+        ("hello\n", "not JSON.*line 1, column 1"),
+        (collection({"type": "Point", "coordinates": [5, 46]}), "entry 1 is a 'Point', not a Feature"),
+        (collection(feature(), feature("01036", {"type": "Point", "coordinates": [5, 46]})), "feature 2 is a POINT, not a polygon"),
+        (collection(feature("01001", {"type": "Blob", "coordinates": []})), "feature 1: its geometry is broken"),
+        (collection(feature("01001", {"type": "Polygon", "coordinates": "x"})), "feature 1: its geometry is broken"),
+        (collection(feature("01001", OPEN)), "feature 1: its geometry is broken"),
+        (collection(feature(None)), "feature 1 has no code"),
+        (collection(feature("hello")).replace("01001", "hello"), None),
+        (collection(feature("01001", {"type": "Polygon", "coordinates": [[[46, 5], [46, 5.1], [46.1, 5.1], [46, 5]]]})),
+         "latitude seems to stand before longitude"),
+        (collection(feature("01001", {"type": "Polygon", "coordinates": [[[9e5, 65e5], [9e5, 66e5], [95e4, 66e5], [9e5, 65e5]]]})),
+         "these look like Lambert-93"),
+        (collection(feature("01001", {"type": "Polygon", "coordinates": [[[0, 0], [0, 1], [1, 1], [0, 0]]]})),
+         "outside France and its territories"),
+        ('{"type":"FeatureCollection","crs":{"properties":{"name":"moon"}},"features":[]}', "its crs 'moon' is not understood"),
+    ],
+)  # fmt: skip
+def test_geojson(tmp_path, text, told):
+    path = tmp_path / "communes.geojson"
+    path.write_text(text)
+    if told is None:
+        assert read(path).codes == ["HELLO"]  # what is no INSEE code is refused when it is staged
+    else:
+        refused(path, told)
+
+
+def test_the_trailing_comma_of_new_caledonia_is_named_with_its_line_and_column(tmp_path):
+    path = tmp_path / "limites_terrestres.geojson"
+    path.write_text('{\n"type": "FeatureCollection",\n"features": [\n' + json.dumps(feature()) + ",\n]\n}\n")
+    refused(path, "at line 5, column 1")
+
+
+def test_a_broken_polygon_passes_the_reader_and_is_left_to_the_repair(tmp_path):
+    path = tmp_path / "communes.geojson"
+    path.write_text(collection(feature("01001", BOWTIE)))
+    assert not shapely.is_valid(read(path).shapes[0])
+
+
+@pytest.mark.parametrize("lost", [".dbf", ".shx"])
+def test_a_shapefile_without_a_companion(tmp_path, lost):
+    path = written(tmp_path / "COMMUNE.shp", GEOFLA, AIN, "EPSG:2154", encoding="UTF-8")
+    path.with_suffix(lost).unlink()
+    refused(path, f"COMMUNE{lost} .* is missing beside it")
+
+
+def test_a_shapefile_without_its_prj_needs_the_system_named(tmp_path):
+    path = written(tmp_path / "COMMUNE.shp", GEOFLA, AIN, "EPSG:2154", encoding="UTF-8")
+    path.with_suffix(".prj").unlink()
+    refused(path, "does not say its coordinate system .*--crs EPSG:")
+    assert read(path, crs="EPSG:2154").codes == ["01001", "01036", "01138"]
+    refused(path, "outside France and its territories: these look like Lambert-93", crs="EPSG:4326")
+    refused(path, "coordinate system is not understood: EPSG:123456", crs="EPSG:123456")
+
+
+@pytest.mark.parametrize("suffix", [".shp", ".dbf"])
+@pytest.mark.parametrize("kept", [0, 50, 200])
+def test_a_truncated_shapefile(tmp_path, suffix, kept):
+    path = written(tmp_path / "COMMUNE.shp", GEOFLA, AIN, "EPSG:2154", encoding="UTF-8")
+    broken = path.with_suffix(suffix)
+    broken.write_bytes(broken.read_bytes()[:kept])
+    refused(path, "truncated|its header is not one|cannot be read")
+
+
+@pytest.mark.parametrize("name", ["x.gpkg", "x.fgb", "x.shp"])
+def test_a_file_that_is_not_what_its_name_says(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"this is nothing at all, although it has some length" * 10)
+    refused(path, "cannot be read|missing beside it")
+
+
+def test_a_truncated_geopackage_or_flatgeobuf(tmp_path):
+    for name in ("x.gpkg", "x.fgb"):
+        path = written(tmp_path / name, COLUMNS, AIN)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        refused(path, "cannot be read|after feature")
+
+
+def test_points_instead_of_communes(tmp_path):
+    path = written(tmp_path / "x.gpkg", COLUMNS, [shapely.Point(5, 46)] * 3, kind="Point")
+    refused(path, "points or lines, no polygons of communes")
+
+
+def test_what_does_not_exist(tmp_path):
+    refused(tmp_path / "nothing.gpkg", "does not exist")
+
+
+def test_archives_that_hold_nothing_to_read(tmp_path):
+    (tmp_path / "a.txt").write_text("hello")
+    refused(zipped(tmp_path / "a.zip", tmp_path / "a.txt"), "holds no file that can be read .*it holds a.txt")
+    (tmp_path / "b.7z").write_bytes(b"7z")
+    refused(zipped(tmp_path / "c.zip", tmp_path / "b.7z"), "holds another archive, b.7z")
+    (tmp_path / "d.rar").write_bytes(b"Rar!")
+    refused(tmp_path / "d.rar", "unpack it first")
+    (tmp_path / "folder").mkdir()
+    refused(tmp_path / "folder", "it holds nothing")
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".7z", ".geojson.gz"])
+@pytest.mark.parametrize("share", [0.1, 0.6, 0.95])
+def test_a_half_downloaded_archive(tmp_path, suffix, share):
+    plain = written(tmp_path / "communes.geojson", COLUMNS, AIN)
+    path = tmp_path / f"communes{suffix}"
+    if suffix == ".zip":
+        zipped(path, plain)
+    elif suffix == ".7z":
+        with py7zr.SevenZipFile(path, "w") as packed:
+            packed.write(plain, plain.name)
+    else:
+        path.write_bytes(gzip.compress(plain.read_bytes()))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    refused(path, "damaged or truncated")
+
+
+def test_a_damaged_member_is_found_by_its_checksum(tmp_path):
+    plain = written(tmp_path / "communes.geojson", COLUMNS, AIN)
+    path = zipped(tmp_path / "communes.zip", plain, method=zipfile.ZIP_STORED)
+    content = bytearray(path.read_bytes())
+    content[200] ^= 0xFF
+    path.write_bytes(content)
+    refused(path, "damaged or truncated zip: Bad CRC-32")
+
+
+def test_a_zip_bomb_is_refused_before_it_unpacks(tmp_path):
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed, packed.open("communes.geojson", "w") as member:
+        for _ in range(100):
+            member.write(bytes(1 << 20))
+    refused(path, r"would unpack to 104857600 bytes")
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_gzip_bomb_which_tells_no_size_is_refused_while_it_unpacks(tmp_path):
+    path = tmp_path / "communes.geojson.gz"
+    packer = zlib.compressobj(9, wbits=31)
+    path.write_bytes(b"".join(packer.compress(bytes(1 << 20)) for _ in range(200)) + packer.flush())
+    refused(path, "unpacks to more than")
+    assert not (tmp_path / "scratch" / "communes.geojson").exists()
+
+
+@pytest.mark.parametrize("member", ["../../evil.geojson", "/tmp/evil.geojson", "a\\..\\evil.geojson"])
+def test_a_member_that_points_out_of_the_archive(tmp_path, member):
+    path = tmp_path / "evil.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr(member, collection(feature()))
+    refused(path, "points out of the archive")
+
+
+def test_too_many_members(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 3)
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        for number in range(5):
+            packed.writestr(f"{number}.geojson", "{}")
+    refused(path, "holds 5 members, more than 3")
+
+
+def test_an_encrypted_7z(tmp_path):
+    path = tmp_path / "secret.7z"
+    with py7zr.SevenZipFile(path, "w", password="x") as packed:
+        packed.write(written(tmp_path / "communes.geojson", COLUMNS, AIN), "communes.geojson")
+    refused(path, "encrypted")
+
+
+def test_a_full_disk_is_told_with_what_was_being_unpacked(tmp_path):
+    """The kernel refuses to write more than 64 kB to any file, as it does when a disk is full."""
+    plain = tmp_path / "communes.geojson"
+    plain.write_text(collection(*[feature()] * 2000))
+    zipped(tmp_path / "communes.zip", plain)
+    (tmp_path / "scratch").mkdir()
+    program = (
+        "import sys; from pathlib import Path; from loaders.files.layers import opened\n"
+        "from geoplatform.errors import BadSource\n"
+        "try:\n    opened(Path(sys.argv[1]), Path(sys.argv[2])).__enter__()\n"
+        "except BadSource as error:\n    print(error)"
+    )
+    small = 64 << 10
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "communes.zip", tmp_path / "scratch"], capture_output=True, text=True,
+        check=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (small, small)),
+    )  # fmt: skip
+    assert "communes.zip/communes.geojson cannot be unpacked to" in done.stdout
+    assert "File too large" in done.stdout

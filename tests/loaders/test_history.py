@@ -1,0 +1,204 @@
+"""Vintages in time: what happens to places, codes and pages when communes merge, split and move."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+
+import numpy as np
+import pytest
+
+from geoplatform.model import Movement
+from geoplatform.progress import Progress
+from geoplatform.store import history, vintages
+from loaders import run
+from tests import grid
+from tests.conftest import NOW
+from tests.loaders.test_run import LOADER, WAIVED, add_place
+
+HTML = {"Accept": "text/html"}
+
+
+def load(database, drawing, year, **facts):
+    made = grid.boundaries(drawing, year=year, **facts)
+    return run.load(
+        database.store(LOADER), made, Progress(io.StringIO()), foreign_land=None, now=NOW, commit=True, waived=WAIVED
+    )[0]
+
+
+def keep(database, *events):
+    """`2026 97402 97401`: on 1 January the land of the first code passed to the second."""
+    movements = []
+    for event in events:
+        year, before, after = event.split()
+        day = dt.date(int(year), 1, 1)
+        movements.append(Movement(32, day, "COM", before, f"Ancienne {before}", "COM", after, after))
+    with database.store(LOADER).transaction() as connection:
+        history.store_movements(connection, movements)
+        active = vintages.active(connection)
+        if active:
+            history.refresh_former(connection, active)
+
+
+def reattribution(database, number):
+    with database.store(LOADER).reading() as connection:
+        return vintages.documents(connection, number)[1]
+
+
+def counts(database, number):
+    return {kind: n for kind, n in reattribution(database, number)["counts"].items() if n}
+
+
+def test_a_merger_moves_places_as_the_movements_allow(database):
+    load(database, "ABC", 2025)
+    for column in (0.5, 1.5, 1.6, 2.5):
+        add_place(database, column, 0.5)
+    keep(database, "2026 97402 97401", "2026 97401 97401")
+    second = load(database, "AAC", 2026)
+    assert counts(database, second) == {"same": 2, "allowed": 2}
+    (passage,) = reattribution(database, second)["passages"]
+    assert (passage["code_before"], passage["code_after"], passage["places"]) == ("97402", "97401", 2)
+
+
+def test_a_place_that_changes_its_commune_without_a_movement_is_unexpected(database):
+    first = load(database, "ABC", 2025)
+    add_place(database, 1.5, 0.5)
+    keep(database, "2020 97403 97401")
+    second = load(database, "AAC", 2026)
+    assert counts(database, second) == {"unexpected": 1}
+    assert reattribution(database, second)["movements_cover"] is False  # the list ends before 2026
+    vintages.activate(database.store(LOADER), first, NOW)
+    assert counts(database, first) == {"unexpected": 1}
+
+
+def test_going_back_is_compared_in_the_other_direction(database):
+    first = load(database, "AB", 2025)
+    add_place(database, 1.5, 0.5)
+    keep(database, "2026 97402 97401")
+    second = load(database, "AA", 2026)
+    done = vintages.activate(database.store(LOADER), first, NOW)
+    assert (done.placed, done.reattribution["counts"]["allowed"]) == (0, 1)
+    assert vintages.activate(database.store(LOADER), second, NOW).reattribution["counts"]["allowed"] == 1
+
+
+def test_places_that_come_to_lie_on_a_limit_or_in_no_commune_are_told_apart(database):
+    wide = "AAA\nABA\nAAA"
+    load(database, wide.replace("B", "A"), 2025, precision_m=2000.0)
+    for column, row in ((0.5, 0.5), (0.95, 1.5), (1.5, 1.5), (2.9, 0.1)):
+        add_place(database, column, row)
+    second = load(database, wide.replace("B", "."), 2026, precision_m=2000.0)
+    found = counts(database, second)
+    assert found["same"] == 2  # the corner was on a limit, and is
+    assert found["now_border"] == 1
+    assert found["now_outside"] == 1
+    load(database, wide.replace("B", "A"), 2027, precision_m=2000.0)
+    third = database.rows("SELECT max(id) FROM geoplatform.vintage")[0][0]
+    assert counts(database, third) == {"same": 3, "now_inside": 1}
+
+
+def test_a_place_keeps_the_commune_of_its_entry_and_who_it_was_in_each_vintage(database):
+    load(database, "AB", 2025)
+    add_place(database, 1.5, 0.5)
+    load(database, "AA", 2026)
+    query = "SELECT commune_code_at_entry, commune_code FROM published.places"
+    assert database.rows(query) == [("97402", "97401")]
+    held = """SELECT v.year, p.commune_code FROM published.place_communes AS p
+              JOIN published.vintages AS v ON v.id = p.vintage_id ORDER BY v.year"""
+    assert database.rows(held) == [(2025, "97402"), (2026, "97401")]
+
+
+def test_a_code_that_merged_leads_to_its_successor(database, client):
+    load(database, "AB", 2025)
+    keep(database, "2026 97402 97401")
+    assert client.get("/communes/97402").status_code == 200  # still in force in the active vintage
+    load(database, "AA", 2026)
+    answer = client.get("/communes/97402?f=geojson")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "/communes/97401?f=geojson")
+    assert client.get("/communes/97402?vintage=2025&f=geojson").json["properties"]["name"] == "Commune B"
+    assert client.get("/communes/97402?at=2025-06-30&f=geojson").status_code == 200
+    assert client.get("/communes/97402?at=2026-06-30&f=geojson").status_code == 404
+
+
+def test_a_code_that_split_answers_with_the_list(database, client):
+    load(database, "AC", 2025)
+    keep(database, "2024 97402 97401", "2024 97402 97403")
+    answer = client.get("/communes/97402", headers={"Accept": "application/json"})
+    assert answer.status_code == 300
+    assert answer.json["name"] == "Ancienne 97402"
+    assert answer.json["how"] == "split"
+    assert [one["code"] for one in answer.json["successors"]] == ["97401", "97403"]
+    page = client.get("/communes/97402", headers=HTML)
+    assert page.status_code == 300
+    assert "Commune A" in page.text
+    assert "/communes/97403" in page.text
+
+
+def test_a_successor_that_the_active_vintage_does_not_have_yet_is_not_promised(database, client):
+    load(database, "A", 2025)
+    keep(database, "2026 97402 97409")
+    assert client.get("/communes/97402?f=geojson").status_code == 404
+
+
+def test_vintages_side_by_side_in_searches_pages_and_tiles(database, client):
+    load(database, "AB", 2025)
+    load(database, "AA", 2026)
+
+    def names(query):
+        return [one["code"] for one in client.get(f"/communes?q=commune{query}").json["communes"]]
+
+    assert names("") == ["97401"]
+    assert names("&vintage=2025") == ["97402", "97401"]
+    assert names("&at=2025-12-31") == ["97402", "97401"]
+    page = client.get("/communes/97402?vintage=2025", headers=HTML)
+    assert page.status_code == 200
+    assert "2025" in page.text
+    tile = "/tiles/communes/9/334/287.geojson"
+    now, then = (client.get(tile + query).json["features"] for query in ("", "?vintage=2025"))
+    assert ({f["properties"]["code"] for f in now}, {f["properties"]["code"] for f in then}) == (
+        {"97401"},
+        {"97401", "97402"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("vintage=2019", 404), ("vintage=soon", 400), ("vintage=20255", 400), ("at=2025-02-30", 400), ("at=1900-01-01", 404),
+        ("vintage=2025&at=2025-01-01", 400), ("at=", 400), ("vintage=", 400),
+    ],
+)  # fmt: skip
+def test_a_vintage_that_is_not_there_or_not_one(database, client, query, status):
+    load(database, "AB", 2025)
+    for path in ("/communes/97401?f=geojson", "/communes?q=a", "/tiles/communes/9/334/287.geojson?"):
+        answer = client.get(f"{path}&{query}")
+        assert answer.status_code == status, path
+        assert answer.mimetype == "application/problem+json"
+
+
+def test_the_vintages_page_shows_gates_and_where_places_went(database, client):
+    load(database, "AB", 2025)
+    add_place(database, 1.5, 0.5)
+    keep(database, "2026 97402 97401")
+    second = load(database, "AA", 2026)
+    page = client.get("/vintages", headers=HTML).text
+    assert "neighbours" in page
+    assert "1 passé" in page or "1 passés" in page
+    listed = client.get("/vintages", headers={"Accept": "application/json"}).json["vintages"]
+    assert [one["year"] for one in listed] == [2026, 2025]
+    for document in listed[0]["documents"]:
+        assert client.get(document).status_code == 200, document
+    assert client.get(f"/vintages/{second}/reattribution.json").json["counts"]["allowed"] == 1
+    assert client.get("/vintages/4711/report.json").status_code == 404
+
+
+def test_areas_are_those_of_the_legal_system_and_every_territory_is_told(database):
+    number, report = run.load(
+        database.store(LOADER), grid.boundaries("A"), Progress(io.StringIO()), foreign_land=None, now=NOW, commit=False
+    )
+    assert report.territories["974"] == pytest.approx(114.4, rel=0.01)
+    (gate,) = [gate for gate in report.gates if gate.name == "territories"]
+    assert gate.severity == "warning"
+    assert set(gate.offenders) == {
+        "FXX", "971", "972", "973", "975", "976", "977", "978", "984", "986", "987", "988",
+    }  # fmt: skip
+    assert np.isclose(database.rows("SELECT sum(area_km2) FROM geoplatform.commune")[0][0], 114.4, rtol=0.01)
