@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TextIO, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 T = TypeVar("T")
@@ -25,8 +25,10 @@ class Step:
     def __init__(self) -> None:
         self.outcome = ""
 
-    def track(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
-        """The same items; the bar follows them where there is one."""
+    def track(
+        self, items: Iterable[T], total: int | None = None, size: Callable[[T], int] = lambda item: 1
+    ) -> Iterator[T]:
+        """The same items; the bar follows them where there is one. `size`: for how many of the total an item counts."""
         yield from items
 
 
@@ -73,15 +75,20 @@ class BarProgress(Progress):
 
 
 class _BarStep(Step):
-    def __init__(self, bars: Bars, task: object) -> None:
+    def __init__(self, bars: Bars, task: TaskID) -> None:
         super().__init__()
         self.bars = bars
         self.task = task
 
-    def track(self, items: Iterable[T], total: int | None = None) -> Iterator[T]:
+    def track(
+        self, items: Iterable[T], total: int | None = None, size: Callable[[T], int] = lambda item: 1
+    ) -> Iterator[T]:
         if total is None and isinstance(items, Sized):
             total = len(items)
-        yield from self.bars.track(items, total=total, task_id=self.task)  # type: ignore[arg-type]
+        self.bars.update(self.task, total=total)
+        for item in items:
+            yield item
+            self.bars.advance(self.task, size(item))
 
 
 def progress_for(stream: TextIO | None = None) -> Progress:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
 
 #: The territories that are made of departments; the others are collectivities.
 OF_DEPARTMENTS = frozenset({"FXX", "971", "972", "973", "974", "976"})
@@ -48,6 +49,8 @@ class Communes:
     """Some communes as parallel columns, in the order of the source; empty lists stand for a column without values.
 
     `shapes`: shapely polygons or multipolygons, EPSG:4326, longitude first, None where the source has none.
+    `wkb`: their WKB as it was read, if they are still what it says and its bytes are little-endian, so that it need not be
+    written anew.
     `composed`: codes whose polygon the publisher does not give and that was put together from smaller units.
     """
 
@@ -60,6 +63,7 @@ class Communes:
     postal_codes: list[list[str]] = field(default_factory=list)
     populations: list[int | None] = field(default_factory=list)
     composed: frozenset[str] = frozenset()
+    wkb: pa.Array | None = None
 
     def __post_init__(self) -> None:
         count = len(self.codes)
@@ -76,7 +80,8 @@ class Communes:
     def taken(self, indices: list[int]) -> Communes:
         """Those communes, in that order."""
         columns = {name: [getattr(self, name)[index] for index in indices] for name in self._LISTS}
-        return Communes(shapes=self.shapes[indices], composed=self.composed, **columns)
+        wkb = None if self.wkb is None else self.wkb.take(indices)
+        return Communes(shapes=self.shapes[indices], composed=self.composed, wkb=wkb, **columns)
 
     @classmethod
     def joined(cls, batches: list[Communes]) -> Communes:

@@ -51,6 +51,7 @@ class ToWgs84:
                 f"{where}: its coordinate system is not understood: {declared[:120]}", file=where
             ) from error
         code = self.crs.to_epsg(min_confidence=60)
+        self._is_wgs84 = self.crs.is_geographic and code in (4326, None) and "84" in self.crs.name
         self.source = f"{self.crs.name} (EPSG:{code})" if code else self.crs.name
         self._where = where
         group = TransformerGroup(self.crs, _WGS84, always_xy=True, area_of_interest=_area(self.crs, bounds))  # type: ignore[arg-type]
@@ -58,7 +59,7 @@ class ToWgs84:
             raise BadSource(f"{where}: there is no transformation from {self.source} to WGS 84", file=where)
         best = group.transformers[0]
         self._transform = best.transform
-        self.operation = "none needed" if self._is_wgs84() else best.description
+        self.operation = "none needed" if self._is_wgs84 else best.description
         self.accuracy_m = None if best.accuracy is None or best.accuracy < 0 else float(best.accuracy)
         better = [] if group.best_available else group.unavailable_operations
         self.better = better[0].name if better else None
@@ -68,8 +69,12 @@ class ToWgs84:
 
         BadSource where they come to lie outside France and its territories: the declared system is then wrong.
         """
-        degrees = shapes if self._is_wgs84() else shapely.transform(shapes, self._transform, interleaved=False)
-        self._refuse(shapes, degrees, _off_earth(shapely.bounds(degrees)))
+        degrees = shapes if self._is_wgs84 else shapely.transform(shapes, self._transform, interleaved=False)
+        boxes = shapely.bounds(degrees)
+        elsewhere = _elsewhere(boxes)
+        if not elsewhere.any():
+            return degrees
+        self._refuse(shapes, degrees, _off_earth(boxes))
         degrees = within_180(degrees)
         self._refuse(shapes, degrees, _elsewhere(shapely.bounds(degrees)))
         return degrees
@@ -79,9 +84,6 @@ class ToWgs84:
         accuracy = "" if self.accuracy_m is None else f", ±{self.accuracy_m:g} m"
         lacking = f"; {self.better} would be better but lacks its grid" if self.better else ""
         return f"coordinates from {self.source} by {self.operation}{accuracy}{lacking}"
-
-    def _is_wgs84(self) -> bool:
-        return self.crs.is_geographic and self.crs.to_epsg(min_confidence=60) in (4326, None) and "84" in self.crs.name
 
     def _refuse(self, given: np.ndarray, degrees: np.ndarray, wrong: np.ndarray) -> None:
         """BadSource for the first of the wrong ones, if any."""
@@ -107,7 +109,7 @@ def _elsewhere(boxes: np.ndarray) -> np.ndarray:
     inside = np.isnan(west)
     for low_x, low_y, high_x, high_y in ENVELOPES.values():
         inside |= (west >= low_x) & (south >= low_y) & (east <= high_x) & (north <= high_y)
-    return ~inside
+    return np.asarray(~inside)
 
 
 def within_180(shapes: np.ndarray) -> np.ndarray:

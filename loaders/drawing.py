@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import shapely
 from pyproj import Transformer
 from sqlalchemy import Connection
@@ -78,15 +79,15 @@ def _sheet(territory: str, rows: list[tuple[Any, ...]], elsewhere: set[str]) -> 
     return Sheet(codes, joined(mercator), units)
 
 
-def _rows(sheet: Sheet, spans: list[tuple[int, float]], drawn: Drawn) -> Iterator[tuple[Any, ...]]:
+def _rows(sheet: Sheet, spans: list[tuple[int, float]], drawn: Drawn) -> Iterator[pa.RecordBatch]:
     """From the finest span to the coarsest: each begins with the polygons of the one before."""
     for zoom, tolerance_m in sorted(spans, reverse=True):
         if tolerance_m > 0:
             sheet.shapes = simplified(sheet.shapes, tolerance_m)
         drawn.vertices[zoom] += int(shapely.get_num_coordinates(sheet.shapes).sum())
-        yield from _written("commune", zoom, sheet.codes, sheet.shapes)
+        yield _written("commune", zoom, sheet.codes, sheet.shapes)
         for level, units in sheet.units.items():
-            yield from _written(level, zoom, *_dissolved(sheet.shapes, units))
+            yield _written(level, zoom, *_dissolved(sheet.shapes, units))
 
 
 def joined(shapes: np.ndarray) -> np.ndarray:
@@ -130,7 +131,9 @@ def _dissolved(shapes: np.ndarray, codes: list[str | None]) -> tuple[list[str], 
     return list(members), np.array(unions, dtype=object)
 
 
-def _written(level: str, zoom: int, codes: list[str], shapes: np.ndarray) -> Iterator[tuple[Any, ...]]:
-    wkb = shapely.to_wkb(shapely.set_srid(shapes, 3857), include_srid=True)
-    for code, geometry in zip(codes, wkb, strict=True):
-        yield level, zoom, code, geometry
+def _written(level: str, zoom: int, codes: list[str], shapes: np.ndarray) -> pa.RecordBatch:
+    ewkb = shapely.to_wkb(shapely.set_srid(shapes, 3857), include_srid=True)
+    count = len(codes)
+    return staging.batch_of(
+        "drawing", {"level": [level] * count, "from_zoom": [zoom] * count, "code": codes, "geom": ewkb}
+    )

@@ -18,7 +18,7 @@ from geoplatform.progress import Step
 from geoplatform.store import staging
 from loaders.boundaries import BoundarySet, Unit, territory_of
 from loaders.parallel import in_parallel
-from loaders.polygons import ewkb, united
+from loaders.polygons import areas_km2, ewkb, repaired, united
 from loaders.staging import Staged
 
 #: Projected CRS the law prescribes for areas and distances, by territory (décret n° 2000-1276, arrêté du 5 mars 2019);
@@ -41,14 +41,16 @@ class Limits:
 
 def dissolve(connection: Connection, vintage_id: int, boundaries: BoundarySet, staged: Staged, step: Step) -> Limits:
     """Store departments, regions, EPCI and territories with their limits."""
+    staging.analyse(connection, vintage_id)
     limits = Limits()
-    departments = _unions(staging.streamed(connection, vintage_id, "department_code"))
+    departments = _repaired_unions(staging.streamed(connection, vintage_id, "department_code"), staged)
     limits.departments = dict(step.track(departments, len(boundaries.departments)))
     parts: dict[str, list[Any]] = {}
     for code, shape in limits.departments.items():
         parts.setdefault(territory_of(code, code), []).append(shape)
-    for code, shape in _unions(staging.streamed(connection, vintage_id, "collectivity")):
+    for code, shape in _repaired_unions(staging.streamed(connection, vintage_id, "collectivity"), staged):
         parts.setdefault(code, []).append(shape)
+    _keep_repairs(connection, vintage_id, staged)
     limits.territories = {code: united(np.array(shapes, dtype=object)) for code, shapes in sorted(parts.items())}
     limits.areas_km2 = {code: legal_area_km2(code, shape) for code, shape in limits.territories.items()}
     regions = _regions(limits.departments, boundaries.departments)
@@ -85,6 +87,31 @@ def _putter(connection: Connection, vintage_id: int) -> Callable[[str, Iterator[
         staging.copy_rows(connection, vintage_id, table, rows)
 
     return put
+
+
+def _repaired_unions(groups: Iterable[tuple[str, list[tuple[Any, ...]]]], staged: Staged) -> Iterator[tuple[str, Any]]:
+    """(code, union) of each group of communes, those that are not valid made so and noted."""
+
+    def union(group: tuple[str, list[tuple[Any, ...]]]) -> tuple[str, Any, dict[str, tuple[str, Any]]]:
+        code, rows = group
+        shapes, wrong = repaired(shapely.from_wkb([bytes(wkb) for _, wkb in rows]))
+        return code, united(shapes), {rows[index][0]: (reason, shapes[index]) for index, reason in wrong.items()}
+
+    for code, shape, wrong in in_parallel(union, groups):
+        staged.repaired |= wrong
+        if shape is not None:
+            yield code, shape
+
+
+def _keep_repairs(connection: Connection, vintage_id: int, staged: Staged) -> None:
+    """A polygon of which nothing is left counts as missing."""
+    gone = [code for code, (_, shape) in staged.repaired.items() if shape is None]
+    staged.missing += gone
+    shapes = np.array([shape for _, shape in staged.repaired.values()], dtype=object)
+    areas = areas_km2(shapes).tolist()
+    rows = zip(staged.repaired, areas, ewkb(shapes), strict=True)
+    staging.repair(connection, vintage_id, [(c, None if wkb is None else area, wkb) for c, area, wkb in rows])
+    staged.repaired = {code: found for code, found in staged.repaired.items() if code not in gone}
 
 
 def _unions(groups: Iterable[tuple[str, list[tuple[Any, ...]]]]) -> Iterator[tuple[str, Any]]:

@@ -86,12 +86,14 @@ def prepare(
     with progress.step("stage") as step:
         staged = stage(connection, vintage_id, boundaries, step)
         step.outcome = (
-            f"{len(staged.names)} communes, {len(staged.repaired)} repaired, {len(staged.composed)} composed, "
-            f"{len(staged.missing)} without limits"
+            f"{len(staged.names)} communes, {len(staged.composed)} composed, {len(staged.missing)} without limits"
         )
     with progress.step("dissolve") as step:
         limits = dissolve(connection, vintage_id, boundaries, staged, step)
-        step.outcome = f"{len(limits.departments)} departments, {len(limits.territories)} territories"
+        step.outcome = (
+            f"{len(limits.departments)} departments, {len(limits.territories)} territories, "
+            f"{len(staged.repaired)} polygons repaired"
+        )
     with progress.step("check") as step:
         earlier = active.id if active else None
         precision_m = boundaries.edition.precision_m

@@ -1,26 +1,32 @@
-"""The first step of a load: a boundary set's communes, repaired, into the store. From `loaders.run`; to `store.staging`."""
+"""The first step of a load: a boundary set's communes into the store, as published. From `loaders.run`; to `store.staging`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import shapely
+from pyarrow import compute
 from sqlalchemy import Connection
 
 from geoplatform.errors import BadSource
 from geoplatform.model import COMMUNE_CODE
 from geoplatform.progress import Step
 from geoplatform.store import staging
+from loaders import collector
 from loaders.boundaries import BoundarySet, Communes, territory_of
-from loaders.polygons import areas_km2, ewkb, repaired
+from loaders.parallel import ahead
+from loaders.polygons import areas_km2, multipolygon_wkb
 
 
 @dataclass
 class Staged:
-    """What came in, without the polygons: they are in the store. Dictionaries are by INSEE code."""
+    """What came in, without the polygons: they are in the store. Dictionaries are by INSEE code.
+
+    `repaired`: why, and the polygon as it is now; found when the communes are dissolved (`loaders.limits`).
+    """
 
     names: dict[str, str] = field(default_factory=dict)
     department_codes: dict[str, str | None] = field(default_factory=dict)
@@ -31,56 +37,77 @@ class Staged:
     vertices: int = 0
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A batch of communes ready to be copied."""
+
+    communes: Communes
+    rows: pa.RecordBatch
+    vertices: int
+
+
 def stage(connection: Connection, vintage_id: int, boundaries: BoundarySet, step: Step) -> Staged:
     """Put every commune of the set into the vintage's partition. BadSource for what is no INSEE code or leaves the Earth."""
     staged = Staged()
-    rows = (row for communes in boundaries.communes() for row in _rows(communes, staged))
-    staging.copy_rows(connection, vintage_id, "commune", step.track(rows, boundaries.count))
+    batches = (_kept(done, staged) for done in ahead(map(_prepared, boundaries.communes())))
+    with collector.paused(), staging.filling(connection, vintage_id, "commune") as copy:
+        copy(step.track(batches, boundaries.count, lambda rows: rows.num_rows))
     return staged
 
 
-def _rows(communes: Communes, staged: Staged) -> Iterator[tuple[Any, ...]]:
-    """Rows of `geoplatform.commune`; a code that stands twice is told and its second row left out."""
+def _prepared(communes: Communes) -> Prepared:
     _refuse_strangers(communes)
-    shapes, wrong = repaired(communes.shapes)
-    _refuse_off_earth(communes.codes, shapes)
-    staged.vertices += int(shapely.get_num_coordinates(shapes).sum())
-    wkb = ewkb(shapes)
-    areas = areas_km2(shapes).tolist()
-    for index, code in enumerate(communes.codes):
-        if code in staged.names:
-            staged.twice.append(code)
-            continue
-        name = communes.names[index]
-        department = communes.department_codes[index]
-        if not name:
-            raise BadSource(f"commune {code} has no name", row=code, field="name")
-        if wkb[index] is None:
-            source = "missing"
-            staged.missing.append(code)
-        elif code in communes.composed:
-            source = "composed"
-            staged.composed.append(code)
-        elif index in wrong:
-            source = "repaired"
-            staged.repaired[code] = (wrong[index], shapes[index])
-        else:
-            source = "source"
-        staged.names[code] = name
-        staged.department_codes[code] = department
-        yield (
-            code,
-            name,
-            territory_of(department, code),
-            department,
-            communes.region_codes[index],
-            communes.epci_codes[index],
-            communes.postal_codes[index],
-            communes.populations[index],
-            source,
-            areas[index] if wkb[index] is not None else None,
-            wkb[index],
-        )
+    _refuse_nameless(communes)
+    boxes = shapely.bounds(communes.shapes)
+    _refuse_off_earth(communes.codes, boxes)
+    missing = shapely.is_missing(communes.shapes) | shapely.is_empty(communes.shapes)
+    shapes = np.array(communes.shapes)
+    shapes[missing] = None
+    areas = areas_km2(shapes, boxes)
+    areas[~(areas > 0)] = np.nan  # of a bow tie, whose halves cancel out: it is repaired and measured later
+    sources = np.where(missing, "missing", "source").astype(object)
+    composed = [code in communes.composed for code in communes.codes]
+    sources[np.array(composed, dtype=bool) & ~missing] = "composed"
+    columns = {
+        "code": communes.codes,
+        "name": communes.names,
+        "territory_code": list(map(territory_of, communes.department_codes, communes.codes)),
+        "department_code": communes.department_codes,
+        "region_code": communes.region_codes,
+        "epci_code": communes.epci_codes,
+        "postal_codes": communes.postal_codes,
+        "population": communes.populations,
+        "geometry_source": sources,
+        "area_km2": areas,
+        "geom": multipolygon_wkb(shapes, communes.wkb),
+    }
+    rows = staging.batch_of("commune", columns)
+    return Prepared(communes, rows, int(shapely.get_num_coordinates(shapes).sum()))
+
+
+def _kept(done: Prepared, staged: Staged) -> pa.RecordBatch:
+    """The rows of a batch, noted; a code that stands twice is told and its second row left out."""
+    communes, rows = done.communes, done.rows
+    if len(set(communes.codes)) < len(communes.codes) or not staged.names.keys().isdisjoint(communes.codes):
+        first = {code: index for index, code in reversed(list(enumerate(communes.codes)))}
+        fresh = [
+            index for index, code in enumerate(communes.codes) if first[code] == index and code not in staged.names
+        ]
+        staged.twice += [communes.codes[index] for index in sorted(set(range(len(communes.codes))) - set(fresh))]
+        communes, rows = communes.taken(fresh), rows.take(fresh)
+    staged.names.update(zip(communes.codes, map(str, communes.names), strict=True))
+    staged.department_codes.update(zip(communes.codes, communes.department_codes, strict=True))
+    sources = rows.column("geometry_source")
+    for source, codes in (("missing", staged.missing), ("composed", staged.composed)):
+        codes += rows.column("code").filter(compute.equal(sources, source)).to_pylist()
+    staged.vertices += done.vertices
+    return rows
+
+
+def _refuse_nameless(communes: Communes) -> None:
+    if not all(communes.names):
+        code = communes.codes[[bool(name) for name in communes.names].index(False)]
+        raise BadSource(f"commune {code} has no name", row=code, field="name")
 
 
 def _refuse_strangers(communes: Communes) -> None:
@@ -90,13 +117,13 @@ def _refuse_strangers(communes: Communes) -> None:
         raise BadSource(f"{len(wrong)} codes are not INSEE codes of communes: {named}", field="code", value=wrong[0])
 
 
-def _refuse_off_earth(codes: list[str], shapes: np.ndarray) -> None:
-    west, south, east, north = shapely.bounds(shapes).T
+def _refuse_off_earth(codes: list[str], boxes: np.ndarray) -> None:
+    west, south, east, north = boxes.T
     with np.errstate(invalid="ignore"):
         outside = (west < -180) | (east > 180) | (south < -90) | (north > 90)
     if outside.any():
         first = int(np.flatnonzero(outside)[0])
-        box = ", ".join(f"{value:g}" for value in shapely.bounds(shapes[first]))
+        box = ", ".join(f"{value:g}" for value in boxes[first])
         raise BadSource(
             f"commune {codes[first]} leaves longitude ±180, latitude ±90 (its box: {box}): are these degrees?",
             row=codes[first],

@@ -57,7 +57,7 @@ CREATE TABLE geoplatform.epci (
 COMMENT ON TABLE geoplatform.epci IS 'An intercommunalité (EPCI à fiscalité propre) of one vintage, dissolved from its communes (EPSG:4326).';
 
 CREATE TABLE geoplatform.commune (
-    vintage_id integer NOT NULL REFERENCES geoplatform.vintage,
+    vintage_id integer NOT NULL,  -- a vintage: open_partition sees to it
     code text COLLATE "C" NOT NULL CHECK (code ~ '^([0-9]{2}|2[AB])[0-9]{3}$'),
     name text NOT NULL CHECK (name <> ''),
     territory_code text COLLATE "C" NOT NULL REFERENCES geoplatform.territory,
@@ -69,7 +69,6 @@ CREATE TABLE geoplatform.commune (
     geometry_source text NOT NULL CHECK (geometry_source IN ('source', 'repaired', 'composed', 'missing')),
     area_km2 double precision CHECK (area_km2 > 0),
     geom geometry(MultiPolygon, 4326),
-    fid bigint NOT NULL GENERATED ALWAYS AS (geoplatform.insee_fid(code)) STORED,
     PRIMARY KEY (vintage_id, code),
     CONSTRAINT commune_geometry_is_told CHECK ((geom IS NULL) = (geometry_source = 'missing'))
 ) PARTITION BY LIST (vintage_id);
@@ -115,7 +114,7 @@ INSERT INTO geoplatform.zoom_span (from_zoom, tolerance_m) VALUES (0, 2446), (5,
 
 -- Copies for maps, one for each span of zooms, simplified together so that neighbours never gap (loaders.geometry).
 CREATE TABLE geoplatform.drawing (
-    vintage_id integer NOT NULL REFERENCES geoplatform.vintage,
+    vintage_id integer NOT NULL,  -- a vintage: open_partition sees to it
     level text NOT NULL CHECK (level IN ('commune', 'department', 'region', 'epci', 'territory')),
     from_zoom smallint NOT NULL CHECK (from_zoom BETWEEN 0 AND 24),
     code text COLLATE "C" NOT NULL,

@@ -90,7 +90,7 @@ CREATE INDEX place_reference_place ON geoplatform.place_reference (place_id);
 -- serves, and activating it (or going back) rewrites nothing.
 CREATE TABLE geoplatform.placement (
     place_id uuid NOT NULL REFERENCES geoplatform.place ON DELETE CASCADE,
-    vintage_id integer NOT NULL REFERENCES geoplatform.vintage,
+    vintage_id integer NOT NULL,  -- a vintage: open_partition sees to it
     verdict text NOT NULL CHECK (verdict IN ('inside', 'border', 'gap', 'sea', 'abroad')),
     method text NOT NULL CHECK (method IN ('cover', 'edge', 'nearest', 'none')),
     commune_code text COLLATE "C",

@@ -9,7 +9,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT parent || '_v' || of_vintage $$;
 
 -- Makes the table that will be a vintage's partition and gives its qualified name. parent: commune, drawing or placement.
--- 42P07 if it is there already, 22023 for another parent.
+-- 42P07 if it is there already, 22023 for another parent, 23503 if there is no such vintage. A foreign key would say the same
+-- of every row.
 CREATE FUNCTION geoplatform.open_partition(parent text, of_vintage integer) RETURNS text
 LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
@@ -19,6 +20,10 @@ DECLARE
 BEGIN
     IF parent NOT IN ('commune', 'drawing', 'placement') THEN
         RAISE EXCEPTION '% is not kept by vintage', parent USING ERRCODE = '22023';
+    END IF;
+    PERFORM FROM vintage AS v WHERE v.id = of_vintage FOR KEY SHARE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no vintage %', of_vintage USING ERRCODE = '23503';
     END IF;
     EXECUTE format('CREATE TABLE geoplatform.%I (LIKE geoplatform.%I INCLUDING DEFAULTS INCLUDING GENERATED '
                    'INCLUDING CONSTRAINTS INCLUDING COMMENTS, CONSTRAINT %I CHECK (vintage_id = %s))',
@@ -34,13 +39,23 @@ CREATE FUNCTION geoplatform.attach_partition(parent text, of_vintage integer) RE
 LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
 SET maintenance_work_mem = '256MB'
+SET max_parallel_maintenance_workers = 0
 AS $$
 DECLARE
     name text := partition_name(parent, of_vintage);
 BEGIN
     EXECUTE format('ALTER TABLE geoplatform.%I ATTACH PARTITION geoplatform.%I FOR VALUES IN (%s)', parent, name, of_vintage);
     EXECUTE format('ALTER TABLE geoplatform.%I DROP CONSTRAINT %I', name, name || '_only');
-    EXECUTE format('ANALYZE geoplatform.%I', name);
+END
+$$;
+
+-- Tells the planner what a partition holds. As the owner, because ANALYZE is his.
+CREATE FUNCTION geoplatform.analyse_partition(parent text, of_vintage integer) RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('ANALYZE geoplatform.%I', partition_name(parent, of_vintage));
 END
 $$;
 

@@ -171,6 +171,7 @@ BEGIN
     GET DIAGNOSTICS count_judged = ROW_COUNT;
     EXECUTE format('DROP TABLE IF EXISTS geoplatform.%I', unsettled);
     PERFORM attach_partition('placement', at_vintage);
+    PERFORM analyse_partition('placement', at_vintage);
     UPDATE vintage AS v SET is_placed = true WHERE v.id = at_vintage;
     RETURN count_settled + count_judged;
 END

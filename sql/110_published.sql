@@ -100,7 +100,7 @@ COMMENT ON COLUMN published.epci.geom IS 'Limits, WGS 84 longitude/latitude (EPS
 
 -- The active vintage is asked for by a subquery, not by a join: only its partition is then opened.
 CREATE VIEW published.communes AS
-SELECT c.fid, c.code, c.name, c.department_code, d.name AS department_name, c.region_code, r.name AS region_name,
+SELECT geoplatform.insee_fid(c.code) AS fid, c.code, c.name, c.department_code, d.name AS department_name, c.region_code, r.name AS region_name,
        c.epci_code, e.name AS epci_name, c.territory_code, c.postal_codes, c.population, c.area_km2, c.geometry_source,
        v.year AS vintage, c.geom
 FROM geoplatform.commune AS c
@@ -128,7 +128,7 @@ COMMENT ON COLUMN published.communes.vintage IS 'Year of the vintage.';
 COMMENT ON COLUMN published.communes.geom IS 'Limits, WGS 84 longitude/latitude (EPSG:4326); none if the source gives none.';
 
 CREATE VIEW published.commune_editions AS
-SELECT c.vintage_id, c.fid, c.code, c.name, c.department_code, d.name AS department_name, c.region_code, r.name AS region_name,
+SELECT c.vintage_id, geoplatform.insee_fid(c.code) AS fid, c.code, c.name, c.department_code, d.name AS department_name, c.region_code, r.name AS region_name,
        c.epci_code, e.name AS epci_name, c.territory_code, c.postal_codes, c.population, c.area_km2, c.geometry_source,
        v.year AS vintage, n.search_key, c.geom
 FROM geoplatform.commune AS c

@@ -32,10 +32,10 @@ RETURNS TABLE (fid bigint, code text, name text, department_code text, populatio
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
 AS $$
-    SELECT c.fid, c.code, c.name, c.department_code, c.population, d.vintage, d.geom
+    SELECT geoplatform.insee_fid(c.code), c.code, c.name, c.department_code, c.population, d.vintage, d.geom
     FROM published.drawn('commune', z, x, y, at_vintage) AS d
     JOIN commune AS c ON c.vintage_id = d.vintage_id AND c.code = d.code
-    ORDER BY c.fid
+    ORDER BY 1
 $$;
 
 CREATE FUNCTION published.department_features(z integer, x integer, y integer, at_vintage integer)

@@ -17,7 +17,8 @@ SET ROLE geoplatform_owner;
 GRANT USAGE ON SCHEMA geoplatform, published TO geoplatform_loader;
 GRANT SELECT ON ALL TABLES IN SCHEMA geoplatform, published TO geoplatform_loader;
 REVOKE ALL ON geoplatform.api_token FROM geoplatform_loader;
-GRANT INSERT, UPDATE, DELETE ON geoplatform.vintage, geoplatform.vintage_finding, geoplatform.land, geoplatform.region,
+GRANT INSERT, UPDATE ON geoplatform.vintage TO geoplatform_loader;  -- removed by drop_vintage only, with its partitions
+GRANT INSERT, UPDATE, DELETE ON geoplatform.vintage_finding, geoplatform.land, geoplatform.region,
     geoplatform.department, geoplatform.epci, geoplatform.commune, geoplatform.place, geoplatform.place_reference,
     geoplatform.placement, geoplatform.arrival, geoplatform.commune_name,
     geoplatform.territory_edition, geoplatform.drawing, geoplatform.movement, geoplatform.former_commune TO geoplatform_loader;

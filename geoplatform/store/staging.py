@@ -4,59 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
+import pgpq
+import pyarrow as pa
 from sqlalchemy import Connection, text
 
 from geoplatform.store.engine import driver
 
 Row = tuple[Any, ...]
 
-#: Columns of each table in the order the loader gives them, with PostgreSQL's types for binary COPY.
-#: Geometries travel as EWKB, so `bytea` on the wire.
-COPIED: dict[str, dict[str, str]] = {
-    "region": {"code": "text", "name": "text", "geom": "bytea"},
-    "department": {"code": "text", "name": "text", "region_code": "text", "geom": "bytea"},
-    "epci": {"code": "text", "name": "text", "kind": "text", "geom": "bytea"},
+_TEXT, _TEXTS, _EWKB = pa.string(), pa.list_(pa.string()), pa.binary()
+#: Columns of each table in the order the loader gives them, with Arrow's types for binary COPY; geometries travel as EWKB.
+COPIED: dict[str, dict[str, pa.DataType]] = {
+    "region": {"code": _TEXT, "name": _TEXT, "geom": _EWKB},
+    "department": {"code": _TEXT, "name": _TEXT, "region_code": _TEXT, "geom": _EWKB},
+    "epci": {"code": _TEXT, "name": _TEXT, "kind": _TEXT, "geom": _EWKB},
     "commune": {
-        "code": "text",
-        "name": "text",
-        "territory_code": "text",
-        "department_code": "text",
-        "region_code": "text",
-        "epci_code": "text",
-        "postal_codes": "text[]",
-        "population": "int4",
-        "geometry_source": "text",
-        "area_km2": "float8",
-        "geom": "bytea",
+        "code": _TEXT,
+        "name": _TEXT,
+        "territory_code": _TEXT,
+        "department_code": _TEXT,
+        "region_code": _TEXT,
+        "epci_code": _TEXT,
+        "postal_codes": _TEXTS,
+        "population": pa.int32(),
+        "geometry_source": _TEXT,
+        "area_km2": pa.float64(),
+        "geom": _EWKB,
     },
     "territory_edition": {
-        "code": "text",
-        "communes": "int4",
-        "communes_without_geometry": "int4",
-        "area_km2": "float8",
-        "geom": "bytea",
+        "code": _TEXT,
+        "communes": pa.int32(),
+        "communes_without_geometry": pa.int32(),
+        "area_km2": pa.float64(),
+        "geom": _EWKB,
     },
-    "drawing": {"level": "text", "from_zoom": "int2", "code": "text", "geom": "bytea"},
+    "drawing": {"level": _TEXT, "from_zoom": pa.int16(), "code": _TEXT, "geom": _EWKB},
     "vintage_finding": {
-        "ordinal": "int4",
-        "kind": "text",
-        "codes": "text[]",
-        "area_km2": "float8",
-        "detail": "text",
-        "geom": "bytea",
+        "ordinal": pa.int32(),
+        "kind": _TEXT,
+        "codes": _TEXTS,
+        "area_km2": pa.float64(),
+        "detail": _TEXT,
+        "geom": _EWKB,
     },
 }
 _PARTITIONED = ("commune", "drawing")
 _READ_AT_ONCE = 500
+_WRITTEN_AT_ONCE = 2000
+
+
+def batch_of(table: str, columns: dict[str, Any]) -> pa.RecordBatch:
+    """Columns (sequences or arrays, by name) of a table of `COPIED` as one batch, made outside any connection."""
+    types = COPIED[table]
+    arrays = {
+        name: given if isinstance(given := columns[name], pa.Array) else pa.array(given, kind, from_pandas=True)
+        for name, kind in types.items()
+    }
+    return pa.record_batch(arrays)
 
 
 @contextmanager
-def filling(connection: Connection, vintage_id: int, table: str) -> Iterator[Callable[[Iterable[Row]], int]]:
-    """A function that copies rows into a table of `COPIED`, each of this vintage, and gives their number.
+def filling(connection: Connection, vintage_id: int, table: str) -> Iterator[Callable[[Iterable[pa.RecordBatch]], int]]:
+    """A function that copies batches (`batch_of`) into a table, each row of this vintage, and gives the number of rows.
 
     It may be called several times; the connection is free between the calls. `commune` and `drawing` become this vintage's
     partition in the end, indexed then, so they are filled once.
@@ -65,7 +79,7 @@ def filling(connection: Connection, vintage_id: int, table: str) -> Iterator[Cal
     target = f"geoplatform.{table}"
     if table in _PARTITIONED:
         target = connection.execute(text("SELECT geoplatform.open_partition(:parent, :id)"), which).scalar_one()
-    yield lambda rows: _copy(connection, vintage_id, table, target, rows)
+    yield lambda batches: _copy(connection, vintage_id, table, target, batches)
     if table in _PARTITIONED:
         connection.execute(text("SELECT geoplatform.attach_partition(:parent, :id)"), which)
 
@@ -73,22 +87,51 @@ def filling(connection: Connection, vintage_id: int, table: str) -> Iterator[Cal
 def copy_rows(connection: Connection, vintage_id: int, table: str, rows: Iterable[Row]) -> int:
     """Number of rows copied at once into a table of `COPIED`, as `filling`. The rows must not ask this connection."""
     with filling(connection, vintage_id, table) as copy:
-        return copy(rows)
+        return copy(batches_of(table, rows))
 
 
-def _copy(connection: Connection, vintage_id: int, table: str, target: str, rows: Iterable[Row]) -> int:
-    columns = COPIED[table]
-    names = ", ".join(["vintage_id", *columns])
+def batches_of(table: str, rows: Iterable[Row]) -> Iterator[pa.RecordBatch]:
+    """Rows, each in the order of the table's columns, as batches."""
+    remaining = iter(rows)
+    while some := list(islice(remaining, _WRITTEN_AT_ONCE)):
+        yield batch_of(table, dict(zip(COPIED[table], zip(*some, strict=True), strict=True)))
+
+
+def _copy(connection: Connection, vintage_id: int, table: str, target: str, batches: Iterable[pa.RecordBatch]) -> int:
+    fields = {"vintage_id": pa.int32(), **COPIED[table]}
+    encoder = pgpq.ArrowToPostgresBinaryEncoder(pa.schema(fields))
     count = 0
     with (
         driver(connection).cursor() as cursor,
-        cursor.copy(f"COPY {target} ({names}) FROM STDIN (FORMAT binary)") as copy,
+        cursor.copy(f"COPY {target} ({', '.join(fields)}) FROM STDIN (FORMAT binary)") as copy,
     ):
-        copy.set_types(["int4", *columns.values()])
-        for row in rows:
-            copy.write_row((vintage_id, *row))
-            count += 1
+        copy.write(encoder.write_header())
+        for batch in batches:
+            number = pa.array(np.full(batch.num_rows, vintage_id, dtype=np.int32))
+            copy.write(encoder.write_batch(pa.record_batch([number, *batch.columns], names=list(fields))))
+            count += batch.num_rows
+        copy.write(encoder.finish())
     return count
+
+
+def repair(connection: Connection, vintage_id: int, rows: list[tuple[str, float | None, bytes | None]]) -> None:
+    """Put repaired polygons in the place of the published ones: (code, area in km², EWKB or None where nothing is left)."""
+    if not rows:
+        return
+    connection.execute(
+        text("""
+            UPDATE geoplatform.commune
+            SET geom = CAST(:geom AS bytea)::geometry, area_km2 = :area,
+                geometry_source = CASE WHEN CAST(:geom AS bytea) IS NULL THEN 'missing' ELSE 'repaired' END
+            WHERE vintage_id = :id AND code = :code
+        """),
+        [{"id": vintage_id, "code": code, "area": area, "geom": wkb} for code, area, wkb in rows],
+    )
+
+
+def analyse(connection: Connection, vintage_id: int) -> None:
+    """Tell the planner what the communes of a vintage are like, before they are asked for by department."""
+    connection.execute(text("SELECT geoplatform.analyse_partition('commune', :id)"), {"id": vintage_id})
 
 
 def name_communes(connection: Connection, vintage_id: int) -> None:

@@ -286,7 +286,6 @@ commune = _unit(
     Column("geometry_source", Text, nullable=False),
     Column("area_km2", Double),
     _geometry("MULTIPOLYGON", 4326),
-    Column("fid", BigInteger, nullable=False),
 )
 
 commune_name = Table(

@@ -31,12 +31,13 @@ _DAMAGE = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogri
 class Batch:
     """Some features: their columns as Python values, None for NULL, and their shapes (two dimensions, CRS of the layer).
 
-    `first_row`: number of the first of them in the file, from 1.
+    `first_row`: number of the first of them in the file, from 1. `wkb`: little-endian WKB of the shapes, where it was read.
     """
 
     columns: dict[str, list[Any]]
     shapes: np.ndarray
     first_row: int
+    wkb: pa.Array | None = None
 
 
 @dataclass(frozen=True)
@@ -122,17 +123,14 @@ def _gdal_layer(shown: str, file: Path, name: str, encoding: str | None, notes: 
                 file, layer=name, columns=list(columns), encoding=encoding, batch_size=_AT_ONCE, use_pyarrow=True
             ) as (meta, stream):
                 for batch in stream:
-                    wkb = batch[meta["geometry_name"] or "wkb_geometry"].to_numpy(zero_copy_only=False)
-                    shapes = shapely.force_2d(shapely.from_wkb(wkb))
-                    yield Batch({column: _values(batch[column]) for column in columns}, shapes, first_row)
+                    wkb = batch[meta["geometry_name"] or "wkb_geometry"]
+                    shapes = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False))
+                    if shapely.has_z(shapes).any():
+                        shapes, wkb = np.asarray(shapely.force_2d(shapes)), None
+                    yield Batch({name: batch[name].to_pylist() for name in columns}, shapes, first_row, wkb)
                     first_row += batch.num_rows
         except (*_DAMAGE, shapely.errors.GEOSException) as error:
             raise BadSource(f"{shown}, after feature {first_row - 1}: {error}", file=shown, row=first_row) from error
 
     fields = tuple(str(field) for field in info["fields"])
     return Layer(shown, name, fields, info["crs"], info["geometry_type"], int(info["features"]), read, notes)
-
-
-def _values(column: pa.Array) -> list[Any]:
-    values: list[Any] = column.to_pylist()
-    return [value.strip() if isinstance(value, str) else value for value in values]

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 import shapely
+from pyarrow import compute
 
 from geoplatform.errors import BadSource
 from loaders.boundaries import Communes, department_of
@@ -18,6 +19,9 @@ from loaders.polygons import united
 
 #: How publishers spell "not available" (IGN: NR not given, NC not concerned, Z… no EPCI).
 MISSING = frozenset({"", "NR", "NC", "ZZZZZZZZZ", "NULL", "None"})
+
+
+_MISSING = pa.array(sorted(MISSING))
 
 
 @dataclass(frozen=True)
@@ -108,30 +112,34 @@ class Reading:
         def column(meaning: str) -> list[str | None]:
             if meaning not in fields:
                 return [None] * len(batch.shapes)
-            return [text_of(value) for value in batch.columns[fields[meaning]]]
+            return texts_of(batch.columns[fields[meaning]])
 
-        keep = np.array([parent is None for parent in column("parent")], dtype=bool)
         codes = [commune_code(value) for value in column("code")]
-        for offset, code in enumerate(codes):
-            if code is None and keep[offset]:
-                row = batch.first_row + offset
+        parents = column("parent") if "parent" in fields else None
+        if None in codes:
+            lone = next((i for i, code in enumerate(codes) if code is None and not (parents and parents[i])), None)
+            if lone is not None:
+                row = batch.first_row + lone
                 raise BadSource(f"{layer.source}, feature {row} has no {fields['code']}", file=layer.source, row=row)
         departments = [
             given or department_of(code or "") for given, code in zip(column("department"), codes, strict=True)
         ]
+        people = batch.columns[fields["population"]] if "population" in fields else [None] * len(codes)
+        shapes = to_wgs84(batch.shapes)
         made = Communes(
             codes=[code or "" for code in codes],
             names=column("name"),
-            shapes=to_wgs84(batch.shapes),
+            shapes=shapes,
+            wkb=batch.wkb if shapes is batch.shapes else None,
             department_codes=departments,
             region_codes=column("region"),
-            epci_codes=[None if given is None else given.split("/")[0] for given in column("epci")],
-            postal_codes=[
-                [] if given is None else sorted(given.replace(",", "/").split("/")) for given in column("postal")
-            ],
-            populations=[_population(given, self.population_factor) for given in column("population")],
+            epci_codes=[given and given.split("/")[0] for given in column("epci")],
+            postal_codes=[sorted(given.replace(",", "/").split("/")) if given else [] for given in column("postal")],
+            populations=[_population(given, self.population_factor) for given in people],
         )
-        return made if keep.all() else made.taken(np.flatnonzero(keep).tolist())
+        if parents is None or not any(parents):
+            return made
+        return made.taken([index for index, parent in enumerate(parents) if parent is None])
 
 
 def merged(batches: list[Communes]) -> Communes:
@@ -148,8 +156,21 @@ def merged(batches: list[Communes]) -> Communes:
     return kept
 
 
+def texts_of(values: list[Any]) -> list[str | None]:
+    """A column's cells as `text_of` gives them."""
+    try:
+        column = compute.utf8_trim_whitespace(pa.array(values, pa.string()))
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # not all of them are texts
+        return [text_of(value) for value in values]
+    missing = compute.is_in(column, _MISSING)
+    return list(compute.if_else(missing, pa.scalar(None, pa.string()), column).to_pylist())
+
+
 def text_of(value: Any) -> str | None:
     """A cell as text, None where it is missing in one of the publishers' ways. A whole number loses its `.0`."""
+    if type(value) is str:
+        text = value.strip()
+        return None if text in MISSING else text
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, float) and value.is_integer():
@@ -160,15 +181,16 @@ def text_of(value: Any) -> str | None:
 
 def commune_code(text: str | None) -> str | None:
     """An INSEE code; a number that lost its leading zero gets it back."""
-    if text is None:
-        return None
+    if text is None or (len(text) == 5 and text.isdigit()):
+        return text
     return text.zfill(5) if text.isascii() and text.isdigit() and len(text) == 4 else text.upper()
 
 
-def _population(text: str | None, factor: int) -> int | None:
-    if text is None:
-        return None
+def _population(given: Any, factor: int) -> int | None:
+    if type(given) is int:
+        return given * factor
+    text = text_of(given)
     try:
-        return round(float(text.replace(",", ".")) * factor)
+        return None if text is None else round(float(text.replace(",", ".")) * factor)
     except ValueError:
         return None

@@ -184,7 +184,7 @@ def _units(layers: list[Layer], publisher: Publisher) -> tuple[list[Unit], list[
 def _of_collectivities(communes: Communes) -> Communes:
     """Communes of an overseas collectivity have no department, whatever the source writes there."""
     for index, code in enumerate(communes.codes):
-        if territory_of(None, code) in ("975", "977", "978", "984", "986", "987", "988"):
+        if code[:1] == "9" and territory_of(None, code) in ("975", "977", "978", "984", "986", "987", "988"):
             communes.department_codes[index] = None
             communes.region_codes[index] = None
     return communes

@@ -16,7 +16,7 @@ from geoplatform.progress import Progress, Step
 
 @dataclass(frozen=True)
 class Figure:
-    """What we need or do, and what the peer does. `unit` is "s" (less is better) or a rate such as "points/s"."""
+    """What we need or do, and what the peer does. `unit` is "s" or "MB" (less is better) or a rate such as "points/s"."""
 
     job: str
     what: str
@@ -28,7 +28,7 @@ class Figure:
     @property
     def ratio(self) -> float:
         """How many times as good as the peer we are: above 1 is better, whatever the unit."""
-        return self.theirs / self.ours if self.unit == "s" else self.ours / self.theirs
+        return self.theirs / self.ours if self.unit in ("s", "MB") else self.ours / self.theirs
 
 
 class Stopwatch(Progress):

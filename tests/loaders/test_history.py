@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 
 import numpy as np
 import pytest
@@ -181,8 +182,8 @@ def test_the_vintages_page_shows_gates_and_where_places_went(database, client):
     keep(database, "2026 97402 97401")
     second = load(database, "AA", 2026)
     page = client.get("/vintages", headers=HTML).text
-    assert "neighbours" in page
-    assert "1 passé" in page or "1 passés" in page
+    assert "Voisinages" in page
+    assert re.search(r"prévue par une fusion ou une séparation</dt><dd>1</dd>", page)
     listed = client.get("/vintages", headers={"Accept": "application/json"}).json["vintages"]
     assert [one["year"] for one in listed] == [2026, 2025]
     for document in listed[0]["documents"]:
@@ -192,7 +193,7 @@ def test_the_vintages_page_shows_gates_and_where_places_went(database, client):
 
 
 def test_areas_are_those_of_the_legal_system_and_every_territory_is_told(database):
-    number, report = run.load(
+    _, report = run.load(
         database.store(LOADER), grid.boundaries("A"), Progress(io.StringIO()), foreign_land=None, now=NOW, commit=False
     )
     assert report.territories["974"] == pytest.approx(114.4, rel=0.01)

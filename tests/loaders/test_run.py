@@ -197,21 +197,27 @@ def test_the_report_is_kept_with_the_vintage(database):
 
 KILLED = """
 import datetime as dt, os, sys, time
+from dataclasses import replace
 from geoplatform.model import Kind, Submission
 from geoplatform.progress import Progress
 from geoplatform.store.engine import Store
 from loaders import run
 from tests import grid
 from loaders import staging
-rows = staging._rows
-def slow(communes, staged):
-    for number, row in enumerate(rows(communes, staged)):
-        yield row
+ahead = staging.ahead
+def slow(batches):
+    for number, batch in enumerate(ahead(batches)):
+        yield batch
         if number == 1:
             print("in the middle", flush=True)
             time.sleep(60)
-staging._rows = slow
-run.load(Store(sys.argv[1]), grid.boundaries("ABCD", year=2026), Progress(open(os.devnull, "w")),
+staging.ahead = slow
+whole = grid.boundaries("ABCD", year=2026)
+def one_by_one():
+    for communes in whole.communes():
+        for index in range(len(communes.codes)):
+            yield communes.taken([index])
+run.load(Store(sys.argv[1]), replace(whole, communes=one_by_one), Progress(open(os.devnull, "w")),
          foreign_land=None, now=dt.datetime.now(dt.UTC), commit=True)
 """
 

@@ -214,7 +214,8 @@ def test_the_operator_may_name_the_encoding(tmp_path, scratch):
 
 
 LEGAL = {
-    "EPSG:2154": (5.0, 46.0), "EPSG:9794": (5.0, 46.0), "EPSG:5490": (-61.6, 16.2), "EPSG:2972": (-52.5, 4.5), "EPSG:2975": (55.4, -21.1),
+    "EPSG:2154": (5.0, 46.0), "EPSG:9794": (5.0, 46.0), "EPSG:5490": (-61.6, 16.2),
+    "EPSG:2972": (-52.5, 4.5), "EPSG:2975": (55.4, -21.1),
     "EPSG:10674": (45.1, -12.8), "EPSG:4471": (45.1, -12.8), "EPSG:4467": (-56.3, 46.8), "EPSG:8903": (-176.2, -13.3),
     "EPSG:3296": (-151.5, -16.6), "EPSG:3297": (-149.5, -17.6), "EPSG:3298": (-143.0, -15.0), "EPSG:3299": (-139.1, -9.8),
     "EPSG:3163": (166.0, -21.5), "EPSG:10314": (166.0, -21.5), "EPSG:3857": (5.0, 46.0),
@@ -283,7 +284,7 @@ def test_several_layers_must_be_chosen_from(tmp_path, scratch):
     path = written(tmp_path / "x.gpkg", {"a": ["01001"]}, AIN[:1], layer="one")
     written(path, {"a": ["01002"]}, AIN[1:2], layer="two")
     fields = {"code": "a", "name": "a"}
-    with pytest.raises(BadSource, match="which layer.*one, two"):
+    with pytest.raises(BadSource, match=r"which layer.*one, two"):
         read(path, scratch, fields=fields)
     with pytest.raises(BadSource, match="no layer three; there are one, two"):
         read(path, scratch, fields=fields, layer="three")
