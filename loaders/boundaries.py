@@ -121,3 +121,9 @@ def department_of(commune_code: str) -> str | None:
     if commune_code[:2] == "97":
         return commune_code[:3] if commune_code[:3] in OF_DEPARTMENTS else None
     return None if commune_code[:2] == "98" else commune_code[:2]
+
+
+def five_digits(codes: list[str]) -> bool:
+    """Whether each is five digits, as nearly all INSEE codes are: seen in one glance, not one by one."""
+    joined = "".join(codes)
+    return joined.isascii() and joined.isdigit() and set(map(len, codes)) == {5}

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from loaders.boundaries import OF_DEPARTMENTS, BoundarySet, territory_of
+from loaders.drawing import Drawn
 from loaders.inspection import Inspection
 from loaders.limits import LEGAL_CRS, Limits
 from loaders.staging import Staged
@@ -50,6 +51,13 @@ def judged(
         _areas(found, earlier_areas),
         _neighbours(found),
     ]
+
+
+def drawing(drawn: Drawn) -> Gate:
+    """Whether the generalised copies are coverages: drawn beside each other, communes leave no gap and do not overlap."""
+    wrong = [f"{code} from z{zoom}" for zoom, codes in sorted(drawn.mismatched.items()) for code in codes]
+    detail = f"{len(drawn.vertices)} generalised copies, {len(wrong)} communes in them do not meet their neighbours"
+    return Gate("drawing", FAILURE if wrong else OK, detail, tuple(wrong))
 
 
 def waive(gates: list[Gate], names: frozenset[str]) -> list[Gate]:

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -27,10 +27,14 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 
 
 def ahead(items: Iterable[T], count: int = 4) -> Iterator[T]:
-    """The same items, made by a thread of their own, up to `count` before they are asked for."""
+    """The same items, made by a thread of their own from now on, up to `count` before they are asked for."""
     source = iter(items)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = deque(pool.submit(next, source, _END) for _ in range(count))
+    pool = ThreadPoolExecutor(1)
+    return _made(pool, deque(pool.submit(next, source, _END) for _ in range(count)), source)
+
+
+def _made(pool: ThreadPoolExecutor, waiting: deque[Future[Any]], source: Iterator[T]) -> Iterator[T]:
+    with pool:
         while (item := waiting.popleft().result()) is not _END:
             waiting.append(pool.submit(next, source, _END))
-            yield item  # type: ignore[misc]
+            yield item

@@ -99,14 +99,15 @@ def prepare(
         precision_m = boundaries.edition.precision_m
         found = inspect(connection, vintage_id, earlier, limits, precision_m, foreign_land, step)
         areas = staging.previous_areas(connection, vintage_id)
-        verdicts = gates.waive(gates.judged(boundaries, staged, limits, found, areas), waived)
-        step.outcome = _tally(verdicts)
+        verdicts = gates.judged(boundaries, staged, limits, found, areas)
+        step.outcome = _tally(gates.waive(verdicts, waived))
     _keep_findings(connection, vintage_id, found, staged)
     with progress.step("draw") as step:
         drawn = draw(connection, vintage_id, boundaries.edition.precision_m, step)
         staging.name_communes(connection, vintage_id)
+        staging.analyse_derived(connection, vintage_id)
         step.outcome = ", ".join(f"z{zoom} {count}" for zoom, count in sorted(drawn.vertices.items())) + " vertices"
-    report = _report(boundaries, staged, limits, verdicts)
+    report = _report(boundaries, staged, limits, gates.waive([*verdicts, gates.drawing(drawn)], waived))
     vintages.keep_report(connection, vintage_id, report.as_json())
     return vintage_id, report
 

@@ -16,7 +16,7 @@ from geoplatform.model import COMMUNE_CODE
 from geoplatform.progress import Step
 from geoplatform.store import staging
 from loaders import collector
-from loaders.boundaries import BoundarySet, Communes, territory_of
+from loaders.boundaries import BoundarySet, Communes, five_digits, territory_of
 from loaders.parallel import ahead
 from loaders.polygons import areas_km2, multipolygon_wkb
 
@@ -49,7 +49,8 @@ class Prepared:
 def stage(connection: Connection, vintage_id: int, boundaries: BoundarySet, step: Step) -> Staged:
     """Put every commune of the set into the vintage's partition. BadSource for what is no INSEE code or leaves the Earth."""
     staged = Staged()
-    batches = (_kept(done, staged) for done in ahead(map(_prepared, boundaries.communes())))
+    prepared = ahead(map(_prepared, boundaries.communes()))
+    batches = (_kept(done, staged) for done in prepared)
     with collector.paused(), staging.filling(connection, vintage_id, "commune") as copy:
         copy(step.track(batches, boundaries.count, lambda rows: rows.num_rows))
     return staged
@@ -66,8 +67,9 @@ def _prepared(communes: Communes) -> Prepared:
     areas = areas_km2(shapes, boxes)
     areas[~(areas > 0)] = np.nan  # of a bow tie, whose halves cancel out: it is repaired and measured later
     sources = np.where(missing, "missing", "source").astype(object)
-    composed = [code in communes.composed for code in communes.codes]
-    sources[np.array(composed, dtype=bool) & ~missing] = "composed"
+    if communes.composed:
+        composed = np.array([code in communes.composed for code in communes.codes], dtype=bool)
+        sources[composed & ~missing] = "composed"
     columns = {
         "code": communes.codes,
         "name": communes.names,
@@ -111,6 +113,8 @@ def _refuse_nameless(communes: Communes) -> None:
 
 
 def _refuse_strangers(communes: Communes) -> None:
+    if five_digits(communes.codes):
+        return
     wrong = [code for code in communes.codes if not COMMUNE_CODE.fullmatch(code)]
     if wrong:
         named = ", ".join(repr(code) for code in wrong[:5])

@@ -39,7 +39,6 @@ CREATE FUNCTION geoplatform.attach_partition(parent text, of_vintage integer) RE
 LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
 SET maintenance_work_mem = '256MB'
-SET max_parallel_maintenance_workers = 0
 AS $$
 DECLARE
     name text := partition_name(parent, of_vintage);

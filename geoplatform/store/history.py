@@ -62,19 +62,11 @@ def reattribution(connection: Connection, earlier: Vintage, later: Vintage) -> d
     `counts` by kind: same (the same commune, or none as before), allowed (a commune that the movements lead to), unexpected
     (another commune), now_border (nearer to a limit than the precision), was_border (it was, and another commune has it now),
     now_outside (in no commune any more), now_inside. `passages` by commune, the unexpected first, are cut off after 5,000;
-    `passages_total` tells how many there are.
+    `passages_total` tells how many there are. The connection must be in a transaction, as `Store.snapshot` gives it.
     """
-    rows = connection.execute(
-        text("""
-            SELECT old.verdict AS verdict_before, old.commune_code AS code_before,
-                   new.verdict AS verdict_after, new.commune_code AS code_after, count(*) AS places
-            FROM geoplatform.placement AS old
-            JOIN geoplatform.placement AS new ON new.place_id = old.place_id AND new.vintage_id = :later
-            WHERE old.vintage_id = :earlier
-            GROUP BY 1, 2, 3, 4
-        """),
-        {"earlier": earlier.id, "later": later.id},
-    ).all()
+    for setting in _FOR_A_MILLION:
+        connection.execute(text(f"SET LOCAL {setting}"))
+    rows = connection.execute(_PASSAGES, {"earlier": earlier.id, "later": later.id}).all()
     kept = movements(connection)
     forward = later.effective_on >= earlier.effective_on
     first, last = sorted((earlier.effective_on, later.effective_on))
@@ -100,6 +92,21 @@ def reattribution(connection: Connection, earlier: Vintage, later: Vintage) -> d
     }
 
 
+#: Both cores for the join of a million places with a million.
+_FOR_A_MILLION = ("work_mem = '256MB'", "parallel_setup_cost = 0", "parallel_tuple_cost = 0")
+#: Those that did not move are one row of NULLs and their count.
+_PASSAGES = text("""
+    SELECT CASE WHEN differs THEN old_verdict END AS verdict_before, CASE WHEN differs THEN old_code END AS code_before,
+           CASE WHEN differs THEN new_verdict END AS verdict_after, CASE WHEN differs THEN new_code END AS code_after,
+           count(*) AS places
+    FROM (SELECT old.verdict AS old_verdict, old.commune_code AS old_code,
+                 new.verdict AS new_verdict, new.commune_code AS new_code,
+                 (old.verdict, old.commune_code) IS DISTINCT FROM (new.verdict, new.commune_code) AS differs
+          FROM geoplatform.placement AS old
+          JOIN geoplatform.placement AS new ON new.place_id = old.place_id AND new.vintage_id = :later
+          WHERE old.vintage_id = :earlier) AS pair
+    GROUP BY 1, 2, 3, 4
+""")
 _ORDER = ("unexpected", "now_outside", "now_border", "was_border", "now_inside", "allowed")
 
 

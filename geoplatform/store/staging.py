@@ -134,6 +134,14 @@ def analyse(connection: Connection, vintage_id: int) -> None:
     connection.execute(text("SELECT geoplatform.analyse_partition('commune', :id)"), {"id": vintage_id})
 
 
+def analyse_derived(connection: Connection, vintage_id: int) -> None:
+    """Tell the planner what was made of the communes: maps, names, units, findings."""
+    connection.execute(
+        text("SELECT geoplatform.analyse_partition('drawing', :id), geoplatform.analyse_boundaries()"),
+        {"id": vintage_id},
+    )
+
+
 def name_communes(connection: Connection, vintage_id: int) -> None:
     """Make the names under which the communes of a vintage are found."""
     connection.execute(

@@ -73,8 +73,6 @@ def failed_gates(connection: Connection, vintage_id: int) -> dict[str, str]:
 def fill(store: Store, vintage_id: int) -> int:
     """Number of places that got their verdict in this vintage; 0 where they had it already. Nobody sees it yet."""
     with store.transaction() as connection:
-        connection.execute(text("SELECT geoplatform.analyse_boundaries()"))
-    with store.transaction() as connection:
         placed = connection.execute(
             text("SELECT geoplatform.fill_placements(id) FROM geoplatform.vintage WHERE id = :id AND NOT is_placed"),
             {"id": vintage_id},
@@ -113,7 +111,7 @@ def activate(store: Store, vintage_id: int, now: dt.datetime, waived: frozenset[
         raise GateFailed(f"vintage number {vintage_id} was not activated: {told}", gates=sorted(refusing))
     placed = fill(store, vintage_id)
     which = {"id": vintage_id}
-    with store.reading() as connection:
+    with store.snapshot() as connection:
         earlier, later = active(connection), _numbered(connection, vintage_id)
         is_other = earlier is not None and earlier.id != later.id
         report = history.reattribution(connection, earlier, later) if earlier and is_other else None

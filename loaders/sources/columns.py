@@ -12,7 +12,7 @@ import shapely
 from pyarrow import compute
 
 from geoplatform.errors import BadSource
-from loaders.boundaries import Communes, department_of
+from loaders.boundaries import Communes, department_of, five_digits
 from loaders.crs import ToWgs84
 from loaders.files.layers import Batch, Layer
 from loaders.polygons import united
@@ -114,7 +114,7 @@ class Reading:
                 return [None] * len(batch.shapes)
             return texts_of(batch.columns[fields[meaning]])
 
-        codes = [commune_code(value) for value in column("code")]
+        codes = _commune_codes(column("code"))
         parents = column("parent") if "parent" in fields else None
         if None in codes:
             lone = next((i for i, code in enumerate(codes) if code is None and not (parents and parents[i])), None)
@@ -135,7 +135,7 @@ class Reading:
             region_codes=column("region"),
             epci_codes=[given and given.split("/")[0] for given in column("epci")],
             postal_codes=[sorted(given.replace(",", "/").split("/")) if given else [] for given in column("postal")],
-            populations=[_population(given, self.population_factor) for given in people],
+            populations=_populations(people, self.population_factor),
         )
         if parents is None or not any(parents):
             return made
@@ -179,11 +179,24 @@ def text_of(value: Any) -> str | None:
     return None if text in MISSING else text
 
 
+def _commune_codes(texts: list[str | None]) -> list[str | None]:
+    """A column of `commune_code`, in one glance where all are five digits."""
+    if None not in texts and five_digits(texts):  # type: ignore[arg-type]
+        return texts
+    return [commune_code(text) for text in texts]
+
+
 def commune_code(text: str | None) -> str | None:
     """An INSEE code; a number that lost its leading zero gets it back."""
     if text is None or (len(text) == 5 and text.isdigit()):
         return text
     return text.zfill(5) if text.isascii() and text.isdigit() and len(text) == 4 else text.upper()
+
+
+def _populations(given: list[Any], factor: int) -> list[int | None]:
+    if factor == 1 and set(map(type, given)) <= {int, type(None)}:
+        return given
+    return [_population(value, factor) for value in given]
 
 
 def _population(given: Any, factor: int) -> int | None:

@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from geoplatform.progress import Progress, Step
+
+_STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,12 @@ def seconds(work: Callable[[], object]) -> float:
     began = time.monotonic()
     work()
     return time.monotonic() - began
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process, MB (VmHWM: since it became this program, not since it was forked)."""
+    told = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
+    return int(told["VmHWM"].split()[0]) / 1000
 
 
 def paired(times: int, *works: Callable[[], float]) -> list[float]:

