@@ -16,7 +16,7 @@ import requests
 from geoplatform.errors import BadSource, FetchFailed
 from geoplatform.progress import Step
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16  # what a connection that breaks may lose
 _PIP_TIMEOUT_S = 900
 _HTTP_TIMEOUT_S = 60
 _TRIES = 6

@@ -11,7 +11,7 @@ from pyproj import Geod
 
 from geoplatform.errors import BadSource, GateFailed
 from geoplatform.progress import Progress
-from loaders import run
+from loaders import drawing, gates, run
 from loaders.boundaries import department_of, territory_of
 from loaders.limits import legal_area_km2
 from loaders.polygons import areas_km2
@@ -211,3 +211,33 @@ def test_areas_in_the_legal_crs_are_those_of_the_ellipsoid_to_a_few_thousandths(
     box = shapely.box(lon, lat, lon + 0.1, lat + 0.1)
     true = abs(Geod(ellps="GRS80").geometry_area_perimeter(box)[0]) / 1e6
     assert legal_area_km2(territory, box) == pytest.approx(true, rel=3e-3)
+
+
+def test_drawn_limits_that_do_not_match_are_joined_where_they_do_not_and_nowhere_else():
+    xs = np.arange(0, 60_000, 10_000)
+    shapes = np.array([shapely.box(x, 0, x + 10_000, 10_000) for x in xs], dtype=object)
+    shapes[1] = shapely.box(10_000, 0, 20_000.004, 10_000)  # four millimetres into its neighbour
+    made = drawing.joined(shapes)
+    assert not shapely.coverage_is_valid(shapes)
+    assert shapely.coverage_is_valid(made)
+    assert shapely.equals_exact(made[4:], shapes[4:], 0).all()
+    assert shapely.equals(made[3:], shapes[3:]).all()
+    assert np.abs(shapely.area(made) - 1e8).max() < 100
+
+
+def test_a_drawing_in_which_communes_do_not_meet_is_refused():
+    passed = gates.drawing(drawing.Drawn({0: 12, 8: 40}, {0: [], 8: []}))
+    assert (passed.severity, passed.detail) == (
+        "ok", "2 generalised copies, 0 communes in them do not meet their neighbours",
+    )  # fmt: skip
+    torn = np.array([shapely.box(0, 0, 10, 10), shapely.box(9, 0, 20, 10), shapely.box(30, 0, 40, 10)], dtype=object)
+    found = drawing.mismatched(drawing.Sheet(["97401", "97402", "97403"], torn, {}))
+    assert found == ["97401", "97402"]
+    refused = gates.drawing(drawing.Drawn({8: 40}, {8: found}))
+    assert (refused.severity, refused.offenders) == ("failure", ("97401 from z8", "97402 from z8"))
+
+
+def test_the_gate_of_the_drawing_stands_in_the_report(database):
+    _, report = staged(database, "AB")
+    assert report.gates[-1].name == "drawing"
+    assert report.gates[-1].severity == "ok"

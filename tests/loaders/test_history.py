@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 import pytest
+import shapely
 
 from geoplatform.model import Movement
 from geoplatform.progress import Progress
@@ -15,7 +16,7 @@ from geoplatform.store import history, vintages
 from loaders import run
 from tests import grid
 from tests.conftest import NOW
-from tests.loaders.test_run import LOADER, WAIVED, add_place
+from tests.loaders.test_run import LOADER, WAIVED, add_place, add_places
 
 HTML = {"Accept": "text/html"}
 
@@ -203,3 +204,50 @@ def test_areas_are_those_of_the_legal_system_and_every_territory_is_told(databas
         "FXX", "971", "972", "973", "975", "976", "977", "978", "984", "986", "987", "988",
     }  # fmt: skip
     assert np.isclose(database.rows("SELECT sum(area_km2) FROM geoplatform.commune")[0][0], 114.4, rtol=0.01)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_is_taken_over_from_the_vintage_before_is_what_would_be_judged_anew(database, seed):
+    """Random maps and points, many of them on limits and corners: a merger, a split, a hole, or nothing changed."""
+    random = np.random.default_rng(seed)
+
+    def drawn():
+        return "\n".join("".join(random.choice(list("ABC."), 4, p=[0.35, 0.3, 0.25, 0.1])) for _ in range(3))
+
+    before = drawn()
+    after = before.replace(*random.choice(list("ABC"), 2)) if seed % 3 else drawn()
+    load(database, f"{before}\nZZZZ", 2025)  # a commune that stays, so that something can be taken over
+    spots = np.concatenate([random.uniform(-0.5, 4.5, (60, 2)), random.integers(0, 9, (40, 2)) / 2])
+    add_places(database, spots)
+    number = load(database, f"{after}\nZZZZ", 2026)
+    kept = database.rows(
+        "SELECT place_id, verdict, method, commune_code, distance_m FROM geoplatform.placement WHERE vintage_id = %s "
+        "ORDER BY place_id",
+        number,
+    )
+    judged = database.rows("SELECT * FROM geoplatform.verdicts('geoplatform.place', %s) ORDER BY place_id", number)
+    assert len(kept) == len(spots)
+    assert kept == judged
+
+
+def test_most_places_are_taken_over_when_little_changed(database):
+    first = load(database, "AAAA\nBBBB\nCCCC\nDDEE", 2025)
+    add_places(database, [(column + 0.5, row + 0.5) for row in range(4) for column in range(4)])
+    second = load(database, "AAAA\nBBBB\nCCCC\nDDDD", 2026)
+    unsettled = "SELECT count(*) FROM geoplatform.unsettled_places(%s, %s)"
+    assert 4 <= database.rows(unsettled, second, first)[0][0] < 16
+
+
+def test_rings_leave_the_store_counterclockwise_however_they_were_published(database, client):
+    shapes = grid.shapes_of("AB")
+    clockwise = np.array([shapely.Polygon(shape.exterior.coords[::-1]) for shape in shapes.values()], dtype=object)
+    assert not any(shape.exterior.is_ccw for shape in clockwise)
+    load(database, "AB", 2025, shapes=clockwise)
+    answer = client.get("/communes/97401", headers={"Accept": "application/geo+json"}).json
+    for polygon in shapely.get_parts(shapely.geometry.shape(answer["geometry"])):
+        assert polygon.exterior.is_ccw  # RFC 7946 §3.1.6
+    tile = client.get("/tiles/communes/8/167/143.geojson").json
+    assert tile["features"]
+    for feature in tile["features"]:
+        for polygon in shapely.get_parts(shapely.geometry.shape(feature["geometry"])):
+            assert polygon.exterior.is_ccw

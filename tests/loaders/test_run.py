@@ -37,28 +37,20 @@ def load(database, drawing, commit, **facts):
     return run.load(database.store(LOADER), made, quiet, foreign_land=None, now=NOW, commit=commit, waived=WAIVED)
 
 
+def add_places(database, spots):
+    """Identifiers of town halls at these cells of a drawing."""
+    rows = []
+    for column, row in spots:
+        spot = grid.at("", column, row)
+        point = shapely.to_wkb(shapely.set_srid(shapely.Point(spot.lon, spot.lat), 4326), include_srid=True)
+        rows.append((uuid.uuid4(), "service", "town_hall", "x", *[None] * 5, "etalab-2.0", "register", "t", point))
+    with database.store(LOADER).transaction() as connection:
+        places.load_bulk(connection, rows, "tests", NOW)
+    return [row[0] for row in rows]
+
+
 def add_place(database, column, row):
-    store = database.store(LOADER)
-    spot = grid.at("", column, row)
-    point = shapely.to_wkb(shapely.set_srid(shapely.Point(spot.lon, spot.lat), 4326), include_srid=True)
-    values = (
-        uuid.uuid4(),
-        "service",
-        "town_hall",
-        "x",
-        None,
-        None,
-        None,
-        None,
-        None,
-        "etalab-2.0",
-        "register",
-        "t",
-        point,
-    )
-    with store.transaction() as connection:
-        places.load_bulk(connection, [values], "tests", NOW)
-    return values[0]
+    return add_places(database, [(column, row)])[0]
 
 
 def test_a_staged_vintage_is_seen_by_nobody_until_it_is_activated(database):

@@ -100,6 +100,25 @@ def test_a_broken_polygon_passes_the_reader_and_is_left_to_the_repair(tmp_path):
     assert not shapely.is_valid(read(path).shapes[0])
 
 
+@pytest.mark.parametrize("rings", [{"type": "Polygon", "coordinates": []}, {"type": "MultiPolygon", "coordinates": [[]]},
+                                   {"type": "MultiPolygon", "coordinates": []}])  # fmt: skip
+def test_a_polygon_without_rings_is_a_commune_without_limits(tmp_path, rings):
+    path = tmp_path / "communes.geojson"
+    path.write_text(collection(feature(), feature("01036", rings)))
+    found = read(path)
+    assert found.codes == ["01001", "01036"]
+    assert shapely.is_empty(found.shapes).tolist() == [False, True]
+
+
+def test_heights_are_left_out_wherever_they_stand(tmp_path):
+    path = tmp_path / "communes.geojson"
+    high = {"type": "Polygon", "coordinates": [[[5, 46, 300], [5.1, 46, 310], [5.1, 46.1, 320], [5, 46, 300]]]}
+    path.write_text(collection(feature(), feature("01036", high)))
+    found = read(path)
+    assert not shapely.has_z(found.shapes).any()
+    assert shapely.bounds(found.shapes[1]).tolist() == [5, 46, 5.1, 46.1]
+
+
 @pytest.mark.parametrize("lost", [".dbf", ".shx"])
 def test_a_shapefile_without_a_companion(tmp_path, lost):
     path = written(tmp_path / "COMMUNE.shp", GEOFLA, AIN, "EPSG:2154", encoding="UTF-8")

@@ -1,0 +1,161 @@
+"""Downloads that break off, go on, change under way or are refused, from a real server on the loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from geoplatform.errors import BadSource, FetchFailed, Misuse
+from geoplatform.progress import Step
+from loaders.files import fetch
+from loaders.files.fetch import Remote, downloaded
+from loaders.sources import catalogue
+
+CONTENT = bytes(range(256)) * 4000
+SUM = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """Gives `content`, but at most `most` bytes of an answer before it hangs up; keeps the ranges that were asked for."""
+
+    content, most, version, status = CONTENT, len(CONTENT), '"one"', 200
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[str | None] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        told = self.headers.get("Range")
+        self.server.asked.append(told)
+        begin = int(told[6:-1]) if told and self.headers.get("If-Range") == self.server.version else 0
+        rest = self.server.content[begin:]
+        self.send_response(self.server.status if self.server.status != 200 else 206 if begin else 200)
+        self.send_header("ETag", self.server.version)
+        self.send_header("Content-Length", str(len(rest)))
+        self.end_headers()
+        self.wfile.write(rest[: self.server.most])
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def server(monkeypatch) -> Iterator[Server]:
+    monkeypatch.setattr(fetch, "_PAUSE_S", 0.0)
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def remote(server: Server, sha256: str | None = None) -> Remote:
+    return Remote(f"http://127.0.0.1:{server.server_port}/a.7z", "a.7z", sha256)
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_did(server, tmp_path):
+    server.most = 300_000
+    path = downloaded(remote(server, SUM), tmp_path, Step())
+    assert path.read_bytes() == CONTENT
+    begun = [int(told[6:-1]) for told in server.asked[1:]]
+    assert begun == sorted(begun) and 200_000 < begun[0] <= 300_000
+    assert len(server.asked) == 4
+
+
+def test_a_run_that_was_killed_is_taken_up_by_the_next(server, tmp_path):
+    (tmp_path / "a.7z.part").write_bytes(CONTENT[:1000])
+    (tmp_path / "a.7z.etag").write_text('"one"')
+    assert downloaded(remote(server), tmp_path, Step()).read_bytes() == CONTENT
+    assert server.asked == ["bytes=1000-"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "a.7z", "a.7z.sha256"]
+
+
+def test_a_file_that_changed_meanwhile_is_fetched_from_its_beginning(server, tmp_path):
+    (tmp_path / "a.7z.part").write_bytes(b"of another version")
+    (tmp_path / "a.7z.etag").write_text('"zero"')
+    assert downloaded(remote(server), tmp_path, Step()).read_bytes() == CONTENT
+
+
+def test_what_arrived_first_is_what_is_expected_ever_after(server, tmp_path):
+    path = downloaded(remote(server), tmp_path, Step())
+    assert (tmp_path / "a.7z.sha256").read_text().split()[0] == SUM
+    path.write_bytes(CONTENT[:-1])
+    with pytest.raises(BadSource, match="truncated or altered"):
+        downloaded(remote(server), tmp_path, Step())
+    assert downloaded(remote(server), tmp_path, Step()).read_bytes() == CONTENT
+    assert len(server.asked) == 2
+
+
+def test_other_bytes_than_the_known_ones_are_refused_and_removed(server, tmp_path):
+    with pytest.raises(BadSource, match=f"{SUM}, {'0' * 64} is expected"):
+        downloaded(remote(server, "0" * 64), tmp_path, Step())
+    assert not (tmp_path / "a.7z").exists()
+
+
+def test_a_web_page_is_no_file(server, tmp_path):
+    server.content = b"<!DOCTYPE html><html>sign in</html>"
+    with pytest.raises(BadSource, match="gives a web page"):
+        downloaded(remote(server), tmp_path, Step())
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize(("status", "tries"), [(404, 1), (503, 6)])
+def test_a_refusal_is_told_with_what_to_do(server, tmp_path, status, tries):
+    server.status = status
+    with pytest.raises(FetchFailed, match=rf"{status} .* put the file into .* as a\.7z yourself"):
+        downloaded(remote(server), tmp_path, Step())
+    assert len(server.asked) == tries
+
+
+def test_a_full_disk_is_named_and_what_arrived_is_kept_for_the_next_run(server, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))
+    try:
+        with pytest.raises(FetchFailed, match=r"a\.7z\.part cannot be written"):
+            downloaded(remote(server), tmp_path, Step())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "a.7z").exists()
+    assert downloaded(remote(server), tmp_path, Step()).read_bytes() == CONTENT
+
+
+def test_known_editions_have_an_address_a_year_and_a_name():
+    found, told = catalogue.edition("admin-express-cog:2026")
+    assert (found.file, told.year) == ("ADMIN-EXPRESS-COG_4-0__GPKG_WGS84G_FRA_2026-01-01.7z", 2026)
+    assert found.url.startswith("https://data.geopf.fr/") and found.url.endswith(f"/{found.file}")
+    found, told = catalogue.edition("contours-administratifs:2026-100m")
+    assert (told.year, told.precision_m, len(found.sha256)) == (2026, 100.0, 64)
+    assert catalogue.edition("communes.gpkg") is None
+    lists = catalogue.cog("cog:2026")
+    assert [one.file for one in lists][:3] == [
+        "v_commune_2026.csv", "v_mvt_commune_2026.csv", "2026_v_commune_depuis_1943.csv",
+    ]  # fmt: skip
+    assert catalogue.cog("v_mvt_commune_2026.csv") is None
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("admin-express-cog:2016", "there is no edition admin-express-cog:2016; there are admin-express-cog:2017"),
+        ("contours-administratifs:2026-7m", "an example is contours-administratifs:2026-50m"),
+    ],
+)
+def test_misuse_an_unknown_edition_is_answered_with_those_there_are(source, told):
+    with pytest.raises(Misuse, match=told):
+        catalogue.edition(source)
+
+
+def test_misuse_a_year_without_lists_is_answered_with_those_there_are():
+    with pytest.raises(Misuse, match="there is no cog:1999; there are cog:2026"):
+        catalogue.cog("cog:1999")
