@@ -9,6 +9,7 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -55,6 +56,9 @@ def boundary_set(path: Path, scratch: Path, told: Told, name: str | None = None)
 
     BadSource if no layer is one of communes, or the year is neither in the name nor told.
     """
+    pool = ThreadPoolExecutor(1)
+    digest = pool.submit(digest_of, path)  # meanwhile
+    pool.shutdown(wait=False)
     with opened(path, scratch, told.encoding) as layers:
         publisher = _publisher_of(layers, told)
         chosen = _chosen(layers, publisher, told)
@@ -74,7 +78,7 @@ def boundary_set(path: Path, scratch: Path, told: Told, name: str | None = None)
 
         counts = [layer.count for layer in chosen]
         yield BoundarySet(
-            edition=_edition(path, publisher, chosen, told, name),
+            edition=_edition(path, publisher, chosen, told, name, digest.result()),
             communes=communes,
             count=sum(count or 0 for count in counts) or None,
             regions=regions,
@@ -130,7 +134,9 @@ def _chosen(layers: list[Layer], publisher: Publisher, told: Told) -> list[Layer
     return exact or known
 
 
-def _edition(path: Path, publisher: Publisher, chosen: list[Layer], told: Told, name: str | None) -> Edition:
+def _edition(
+    path: Path, publisher: Publisher, chosen: list[Layer], told: Told, name: str | None, digest: str
+) -> Edition:
     spelled = f"{name or path.name} {chosen[0].source}"
     day = _DAY.search(spelled)
     found = _YEAR.search(spelled)
@@ -149,7 +155,7 @@ def _edition(path: Path, publisher: Publisher, chosen: list[Layer], told: Told, 
         licence=told.licence or publisher.licence,
         edition=f"{publisher.key} : {name or path.name}",
         source_file=name or path.name,
-        source_sha256=digest_of(path),
+        source_sha256=digest,
         precision_m=publisher.precision_of(path) if told.precision_m is None else told.precision_m,
     )
 

@@ -28,7 +28,7 @@ from loaders.staging import stage
 from tests.bench.bench import Bench, Database
 from tests.bench.figure import Figure, paired, peak_mb, seconds
 
-_TIMES = 3
+_TIMES = 5
 _PEER = "ogr2ogr PG_USE_COPY"
 _FORMATS = {".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".fgb": "FlatGeobuf", ".geojson": "GeoJSON"}
 _MEMORY_GOAL_MB = 500
