@@ -180,7 +180,7 @@ def _boundaries(session: Session, source: str, told: Told) -> Iterator[BoundaryS
         known = catalogue.remote(source), Told()
     path = Path(source)
     if known is not None:
-        given = {name: value for name, value in vars(told).items() if value}
+        given = {name: value for name, value in vars(told).items() if value not in (None, {})}
         told = replace(known[1], **given)
         with session.progress.step("fetch") as step:
             path = downloaded(known[0], cache, step)

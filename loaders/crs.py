@@ -30,7 +30,6 @@ ENVELOPES = {
     "986": (-178.5, -14.6, -175.9, -13.0),
     "987": (-155.0, -28.5, -134.0, -7.5),
     "988": (156.0, -27.0, 174.5, -17.0),
-    "989": (-109.4, 10.1, -109.1, 10.5),
 }
 _WGS84 = CRS.from_epsg(4326)
 _SAMPLES = 1000
@@ -121,7 +120,7 @@ def within_180(shapes: np.ndarray) -> np.ndarray:
         return shapes
     result = shapes.copy()
     for index in odd.tolist():
-        shape = shapes[index]
+        shape = shapes[index] if shapely.is_valid(shapes[index]) else shapely.make_valid(shapes[index])
         if east[index] - west[index] > 180:  # it jumps: count eastward from 0 to 360
             shape = shapely.transform(shape, lambda xy: np.column_stack((xy[:, 0] % 360, xy[:, 1])))
         parts = []

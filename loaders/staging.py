@@ -17,8 +17,12 @@ from geoplatform.progress import Step
 from geoplatform.store import staging
 from loaders import collector
 from loaders.boundaries import BoundarySet, Communes, five_digits, territory_of
+from loaders.crs import ENVELOPES
 from loaders.parallel import ahead
 from loaders.polygons import areas_km2, multipolygon_wkb
+
+#: Degrees by which a commune may leave the generous box of its territory.
+_NEAR = 2.0
 
 
 @dataclass
@@ -61,9 +65,12 @@ def _prepared(communes: Communes) -> Prepared:
     _refuse_nameless(communes)
     boxes = shapely.bounds(communes.shapes)
     _refuse_off_earth(communes.codes, boxes)
+    territories = list(map(territory_of, communes.department_codes, communes.codes))
+    _refuse_misplaced(communes.codes, territories, boxes)
     missing = shapely.is_missing(communes.shapes) | shapely.is_empty(communes.shapes)
     shapes = np.array(communes.shapes)
     shapes[missing] = None
+    _refuse_not_numbers(communes.codes, shapes, missing)
     areas = areas_km2(shapes, boxes)
     areas[~(areas > 0)] = np.nan  # of a bow tie, whose halves cancel out: it is repaired and measured later
     sources = np.where(missing, "missing", "source").astype(object)
@@ -73,7 +80,7 @@ def _prepared(communes: Communes) -> Prepared:
     columns = {
         "code": communes.codes,
         "name": communes.names,
-        "territory_code": list(map(territory_of, communes.department_codes, communes.codes)),
+        "territory_code": territories,
         "department_code": communes.department_codes,
         "region_code": communes.region_codes,
         "epci_code": communes.epci_codes,
@@ -107,6 +114,9 @@ def _kept(done: Prepared, staged: Staged) -> pa.RecordBatch:
 
 
 def _refuse_nameless(communes: Communes) -> None:
+    if "\0" in "".join(filter(None, communes.names)):
+        code = communes.codes[["\0" in (name or "") for name in communes.names].index(True)]
+        raise BadSource(f"the name of commune {code} holds a zero byte: is its encoding right?", row=code, field="name")
     if not all(communes.names):
         code = communes.codes[[bool(name) for name in communes.names].index(False)]
         raise BadSource(f"commune {code} has no name", row=code, field="name")
@@ -119,6 +129,31 @@ def _refuse_strangers(communes: Communes) -> None:
     if wrong:
         named = ", ".join(repr(code) for code in wrong[:5])
         raise BadSource(f"{len(wrong)} codes are not INSEE codes of communes: {named}", field="code", value=wrong[0])
+
+
+def _refuse_not_numbers(codes: list[str], shapes: np.ndarray, missing: np.ndarray) -> None:
+    wrong = np.flatnonzero(~np.isfinite(shapely.area(shapes)) & ~missing)
+    if len(wrong):
+        code = codes[wrong[0]]
+        raise BadSource(f"a coordinate of commune {code} is not a number", row=code)
+
+
+def _refuse_misplaced(codes: list[str], territories: list[str], boxes: np.ndarray) -> None:
+    """A commune lies in its own territory: some files show those overseas beside the mainland."""
+    for territory in set(territories):
+        if territory not in ENVELOPES:
+            code = codes[territories.index(territory)]
+            raise BadSource(f"commune {code} is of no territory that has communes", row=code, field="code")
+        west, south, east, north = ENVELOPES[territory]
+        here = np.array([one == territory for one in territories])
+        with np.errstate(invalid="ignore"):
+            outside = (boxes[:, 0] < west - _NEAR) | (boxes[:, 2] > east + _NEAR)
+            outside |= (boxes[:, 1] < south - _NEAR) | (boxes[:, 3] > north + _NEAR)
+        wrong = np.flatnonzero(here & outside)
+        if len(wrong):
+            code = codes[wrong[0]]
+            box = ", ".join(f"{value:g}" for value in boxes[wrong[0]])
+            raise BadSource(f"commune {code} does not lie in its territory {territory} (its box: {box})", row=code)
 
 
 def _refuse_off_earth(codes: list[str], boxes: np.ndarray) -> None:

@@ -73,6 +73,8 @@ def failed_gates(connection: Connection, vintage_id: int) -> dict[str, str]:
 def fill(store: Store, vintage_id: int) -> int:
     """Number of places that got their verdict in this vintage; 0 where they had it already. Nobody sees it yet."""
     with store.transaction() as connection:
+        # One moment for all its statements: a place submitted meanwhile is in none of them, and `place_missing` places it.
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         placed = connection.execute(
             text("SELECT geoplatform.fill_placements(id) FROM geoplatform.vintage WHERE id = :id AND NOT is_placed"),
             {"id": vintage_id},

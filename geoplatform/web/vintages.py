@@ -28,7 +28,9 @@ def index() -> Response:
     return jsonify(vintages=[_listed(vintage, documents[vintage.id]) for vintage in kept])
 
 
-@blueprint.get("/vintages/<int:number>/<any('report.json', 'reattribution.json', 'findings.geojson'):document>")
+@blueprint.get(
+    "/vintages/<int(max=2147483647):number>/<any('report.json', 'reattribution.json', 'findings.geojson'):document>"
+)
 @limiter.limit(lambda: rate("read"))
 def show(number: int, document: str) -> Response:
     """The report of a vintage's load, what became of the places, or what its checks found, on the map."""

@@ -162,7 +162,7 @@ def _read_overseas(sheet: Sheet, found: CogList) -> None:
         found.communes[code] = CogCommune(code, _told(sheet, row, "name"), None, None)
         if row["postal"]:
             found.postal_codes[code] = [row["postal"]]
-        if row["population"] and row["population"].isdigit():
+        if row["population"] and row["population"].isdecimal():
             found.populations[code] = int(row["population"])
     if left:
         found.notes.append(f"{sheet.path.name}: {left} entries are no communes, left out")
@@ -176,7 +176,7 @@ def _read_postal(sheet: Sheet, found: CogList) -> None:
         short += len(postal) < 5
         commune = padded(_told(sheet, row, "code"))
         codes.setdefault(commune, set()).add(padded(postal))
-        if commune.isdigit():
+        if commune.isdecimal():
             city = next((city for low, high, city in _ARRONDISSEMENTS if low <= int(commune) <= high), None)
             if city:
                 codes.setdefault(city, set()).add(padded(postal))
@@ -188,7 +188,7 @@ def _read_postal(sheet: Sheet, found: CogList) -> None:
 def _read_people(sheet: Sheet, found: CogList) -> None:
     for row in sheet.rows(_PEOPLE, ("code", "people")):
         code, people = row["code"], row["people"]
-        if code and people and people.isdigit():
+        if code and people and people.isdecimal():
             mayotte = len(code) == 3 and code.startswith("6")
             found.populations[f"97{code}" if mayotte else padded(code)] = int(people)
 
@@ -210,7 +210,7 @@ def _read_epci(file: Path, found: CogList) -> None:
     """DGCL's `epcicom`: one line for each commune of each EPCI, the header somewhere on the first ten lines."""
     try:
         lines = CalamineWorkbook.from_path(file).get_sheet_by_index(0).to_python()
-    except CalamineError as error:
+    except (CalamineError, OSError) as error:
         raise BadSource(f"{file} is no spreadsheet: {error}", file=str(file)) from error
     for number, cells in enumerate(lines[:10]):
         header = [str(cell).strip().lower() for cell in cells]
@@ -220,7 +220,7 @@ def _read_epci(file: Path, found: CogList) -> None:
             units: dict[str, Unit] = {}
             for line in lines[number + 1 :]:
                 siren, commune = _cell(line[where["siren"]]), _cell(line[where["insee"]])
-                if siren.isdigit():
+                if siren.isdecimal():
                     legal = _cell(line[kind]) if kind is not None else None
                     units[siren] = Unit(siren, _cell(line[where["raison_sociale"]]), kind=legal)
                     found.epci_of[padded(commune)] = siren

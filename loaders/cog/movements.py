@@ -36,7 +36,7 @@ def read(sheet: Sheet) -> tuple[list[Movement], list[str]]:
     lacking: list[int] = []
     for row in sheet.rows(_MOVEMENTS, tuple(_MOVEMENTS)):
         mod = row["mod"] or ""
-        if not mod.isdigit() or len(mod) > 3:
+        if not mod.isdecimal() or len(mod) > 3:
             raise BadSource(f"{sheet.path}, line {row.line}: MOD {mod!r} is no number", row=row.line, field="mod")
         when = _day(sheet, row, "day")
         if when is None or row["code_before"] is None or row["code_after"] is None:

@@ -42,7 +42,10 @@ class Sheet:
             raise BadSource(f"{path} is empty", file=str(path))
         self._delimiter = max(",;\t", key=first.count)
         self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter, strict=True)
-        self.header = [name.strip().strip("#\ufeff").lower() for name in next(self._reader)]
+        try:
+            self.header = [name.strip().strip("#\ufeff").lower() for name in next(self._reader)]
+        except csv.Error as error:
+            raise BadSource(f"{path}, line 1: {error}", file=str(path), row=1) from error
 
     def has(self, *names: str) -> bool:
         """Whether it has all these columns (lower case)."""

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 import py7zr
+from py7zr.exceptions import ArchiveError
 
 from geoplatform.errors import BadSource
 
@@ -32,7 +33,11 @@ def unpacked(path: Path, scratch: Path) -> list[tuple[str, Path]]:
     """
     suffix = path.suffix.lower()
     if path.is_dir():
-        found = [(str(file), file) for file in sorted(path.rglob("*")) if file.suffix.lower() in READABLE]
+        found = [
+            (str(file), file)
+            for file in sorted(path.rglob("*"))
+            if _is_wanted(str(file)) and file.suffix.lower() in READABLE
+        ]
         return _or_refuse(found, path, [file.name for file in path.iterdir()])
     if suffix == ".zip":
         return _unpacked_zip(path, scratch)
@@ -58,7 +63,17 @@ def _unpacked_zip(path: Path, scratch: Path) -> list[tuple[str, Path]]:
                     raise BadSource(f"{path}: {info.filename} is encrypted", file=str(path))
                 with archive.open(info) as packed:
                     _copied(packed, _target(path, scratch, info.filename), f"{path}/{info.filename}", MOST_BYTES)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        NotImplementedError,
+        OSError,
+        ValueError,
+    ) as error:
+        if isinstance(error, BadSource):
+            raise
         raise BadSource(f"{path} is a damaged or truncated zip: {error}", file=str(path)) from error
     return _found(path, scratch, [info.filename for info in members])
 
@@ -75,7 +90,9 @@ def _unpacked_7z(path: Path, scratch: Path) -> list[tuple[str, Path]]:
                 _target(path, scratch, info.filename)
             if wanted:
                 archive.extract(scratch, targets=[info.filename for info in wanted])
-    except (py7zr.Bad7zFile, lzma.LZMAError, EOFError, OSError, ValueError) as error:
+    except (ArchiveError, py7zr.Bad7zFile, lzma.LZMAError, EOFError, OSError, ValueError) as error:
+        if isinstance(error, BadSource):
+            raise
         if isinstance(error, OSError) and error.errno is not None:
             raise BadSource(f"{path} cannot be unpacked into {scratch}: {error.strerror}", file=str(path)) from error
         raise BadSource(f"{path} is a damaged or truncated 7z: {error}", file=str(path)) from error
@@ -93,9 +110,9 @@ def _unpacked_gz(path: Path, scratch: Path) -> Path:
 
 
 def _copied(packed: IO[bytes] | gzip.GzipFile, target: Path, shown: str, most: int) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
     limit = most
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as plain:
             while block := packed.read(_BLOCK):
                 limit -= len(block)
@@ -130,7 +147,8 @@ def _target(path: Path, scratch: Path, member: str) -> Path:
 
 
 def _is_wanted(member: str) -> bool:
-    return PurePosixPath(member).suffix.lower() in READABLE + _COMPANIONS and "__MACOSX" not in member
+    name = PurePosixPath(member)
+    return name.suffix.lower() in READABLE + _COMPANIONS and "__MACOSX" not in member and not name.name.startswith("._")
 
 
 def _found(path: Path, scratch: Path, members: list[str]) -> list[tuple[str, Path]]:

@@ -88,8 +88,14 @@ def downloaded(remote: Remote, cache: Path, step: Step) -> Path:
         else:
             try:
                 check_sha256(target, expected)
-            except BadSource:
+            except BadSource as error:
                 target.unlink()
+                if remote.sha256 is None:
+                    raise BadSource(
+                        f"{error.message}. That is what arrived first; if the publisher replaced the file, remove {known} "
+                        "and run again",
+                        source=remote.url,
+                    ) from error
                 raise
     return target
 
@@ -121,6 +127,8 @@ def _transfer(remote: Remote, part: Path, step: Step) -> None:
                 reason = "the transfer broke off"
         except requests.RequestException as error:
             reason = str(error)
+            if isinstance(error, ValueError):  # the address itself is wrong
+                break
     raise FetchFailed(
         f"{remote.url} cannot be fetched: {reason}. Run the command again to go on, or put the file into {part.parent} "
         f"as {remote.file} yourself.",
@@ -139,7 +147,8 @@ def _received(answer: requests.Response, part: Path, mark: Path, have: int, step
     else:
         mark.unlink(missing_ok=True)
     told = answer.headers.get("Content-Length")
-    expected = None if told is None else have + int(told)
+    is_packed = answer.headers.get("Content-Encoding", "identity") != "identity"  # then the length is not the file's
+    expected = None if told is None or is_packed else have + int(told)
     try:
         with part.open("ab" if have else "wb") as stream:
             blocks = answer.iter_content(_CHUNK)

@@ -22,6 +22,7 @@ from loaders import collector
 _AT_ONCE = 2048
 _IN_CACHE = 128  # features decoded at a time: more, and their million small values leave the processor's cache
 _LOOKED_AT = 50
+_RING = 4
 _BYTE = re.compile(r"\(byte (\d+)\)")
 _EPSG = re.compile(r"(?:urn:ogc:def:crs:)?EPSG:[\d.]*:?(\d+)$", re.IGNORECASE)
 _SEQUENCES = (".geojsonl", ".geojsons")
@@ -71,8 +72,9 @@ class GeoJson:
         self.shown = shown
         self._bytes = _mapped(shown, file)
         if file.suffix.lower() in _SEQUENCES:
-            lines = bytes(self._bytes).replace(b"\x1e", b"").splitlines()
-            self._features: Sequence[Any] = [line for line in lines if line.strip()]
+            text = bytes(self._bytes)
+            records = text.split(b"\x1e") if b"\x1e" in text else text.splitlines()
+            self._features: Sequence[Any] = [record for record in records if record.strip()]
             self.crs = WGS84
         else:
             whole = self._collection()
@@ -91,7 +93,11 @@ class GeoJson:
             try:
                 with collector.paused():
                     properties, shapes = _areas(raws)
-            except (msgspec.MsgspecError, ValueError):  # something else is among them, or broken: one by one
+            except (
+                msgspec.MsgspecError,
+                ValueError,
+                RecursionError,
+            ):  # something else is among them, or broken: one by one
                 features = [self._feature(begin + offset, raw) for offset, raw in enumerate(raws, 1)]
                 properties = [feature.properties for feature in features]
                 shapes = self._shapes(begin, features)
@@ -103,7 +109,15 @@ class GeoJson:
         for offset, text in enumerate(texts, 1):
             self._refuse_broken(begin + offset, text)
         singly = shapely.from_geojson([None if text == b"null" else text for text in texts])
-        return np.asarray(shapely.force_2d(singly))
+        shapes = np.asarray(shapely.force_2d(singly))
+        parts, owner = shapely.get_parts(shapes, return_index=True)
+        rings, part = shapely.get_rings(parts, return_index=True)
+        short = np.flatnonzero(shapely.get_num_coordinates(rings) < _RING)
+        if len(short):
+            number = begin + int(owner[part[short[0]]]) + 1
+            reason = f"{self.shown}, feature {number}: its geometry is broken: a ring has fewer than {_RING} positions"
+            raise BadSource(reason, file=self.shown, row=number)
+        return shapes
 
     def _refuse_broken(self, number: int, text: bytes) -> None:
         try:
@@ -115,7 +129,7 @@ class GeoJson:
     def _feature(self, number: int, raw: Any) -> _Feature:
         try:
             feature = _FEATURE.decode(raw)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise BadSource(f"{self.shown}, feature {number}: {error}", file=self.shown, row=number) from error
         if feature.type != "Feature":
             raise BadSource(
@@ -130,6 +144,8 @@ class GeoJson:
             raise BadSource(f"{self.shown} is no FeatureCollection: {error}", file=self.shown) from error
         except msgspec.DecodeError as error:
             raise BadSource(f"{self.shown} is not JSON: {self._located(str(error))}", file=self.shown) from error
+        except (UnicodeDecodeError, RecursionError) as error:
+            raise BadSource(f"{self.shown} is not JSON: {error}", file=self.shown) from error
         if whole.type != "FeatureCollection" or whole.features is None:
             raise BadSource(f"{self.shown} is no FeatureCollection: its type is {whole.type!r}", file=self.shown)
         return whole
@@ -199,7 +215,8 @@ def _crs_of(shown: str, member: dict[str, Any] | None) -> str:
     """The legacy `crs` member of GeoJSON 2008, still written by ArcGIS and GDAL; longitude and latitude without it."""
     if member is None:
         return WGS84
-    name = str((member.get("properties") or {}).get("name", ""))
+    properties = member.get("properties")
+    name = str(properties.get("name", "")) if isinstance(properties, dict) else str(properties)
     if name.upper().endswith("CRS84"):
         return WGS84
     found = _EPSG.search(name)

@@ -76,7 +76,10 @@ def opened(path: Path, scratch: Path, encoding: str | None = None) -> Iterator[l
     if not path.exists():
         raise BadSource(f"{path} does not exist", file=str(path))
     layers: list[Layer] = []
-    for shown, file in unpacked(path, scratch):
+    for spelled, file in unpacked(path, scratch):
+        shown = spelled.removeprefix(
+            f"{path.parent}/"
+        )  # it goes into public reports: not where it lies on this machine
         if file.suffix.lower() in _JSON:
             layers.append(_json_layer(shown, file))
         else:
@@ -96,7 +99,9 @@ def _json_layer(shown: str, file: Path) -> Layer:
 
 def _gdal_layers(shown: str, file: Path, encoding: str | None) -> Iterator[Layer]:
     notes: tuple[str, ...] = ()
-    if file.suffix.lower() == ".shp":
+    if file.suffix.lower() != ".shp":
+        encoding = None  # the others say it themselves
+    else:
         shapefile.refuse_incomplete(shown, file)
         told = shapefile.encoding_of(file)
         encoding, notes = encoding or told.name, told.notes
@@ -113,7 +118,7 @@ def _gdal_layers(shown: str, file: Path, encoding: str | None) -> Iterator[Layer
 def _gdal_layer(shown: str, file: Path, name: str, encoding: str | None, notes: tuple[str, ...]) -> Layer:
     try:
         info = pyogrio.read_info(file, layer=name, encoding=encoding)
-    except _DAMAGE as error:
+    except (*_DAMAGE, OSError, ValueError, UnboundLocalError) as error:  # the last: pyogrio's own, on a damaged .prj
         raise BadSource(f"{shown} cannot be read: {error}", file=shown) from error
 
     def read(columns: Sequence[str]) -> Iterator[Batch]:
@@ -125,12 +130,16 @@ def _gdal_layer(shown: str, file: Path, name: str, encoding: str | None, notes: 
                 for batch in stream:
                     wkb = batch[meta["geometry_name"] or "wkb_geometry"]
                     shapes = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False))
-                    if shapely.has_z(shapes).any():
+                    if shapely.has_z(shapes).any() or shapely.has_m(shapes).any():
                         shapes, wkb = np.asarray(shapely.force_2d(shapes)), None
                     yield Batch({name: batch[name].to_pylist() for name in columns}, shapes, first_row, wkb)
                     first_row += batch.num_rows
-        except (*_DAMAGE, shapely.errors.GEOSException) as error:
+        except (*_DAMAGE, OSError, ValueError, shapely.errors.GEOSException) as error:
+            if isinstance(error, BadSource):
+                raise
             raise BadSource(f"{shown}, after feature {first_row - 1}: {error}", file=shown, row=first_row) from error
 
+    if info["geometry_type"] is None:
+        raise BadSource(f"{shown} has no geometry: it is a table, not a map", file=shown)
     fields = tuple(str(field) for field in info["fields"])
     return Layer(shown, name, fields, info["crs"], info["geometry_type"], int(info["features"]), read, notes)

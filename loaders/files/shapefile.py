@@ -5,6 +5,8 @@ Sources: ESRI Shapefile Technical Description (1998); dBASE III table file struc
 
 from __future__ import annotations
 
+import codecs
+import glob
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,9 @@ class Encoding:
 
 def companion(file: Path, suffix: str) -> Path | None:
     """The file of the same name with this suffix, in any case, or None."""
-    return next((other for other in file.parent.glob(file.stem + ".*") if other.suffix.lower() == suffix), None)
+    return next(
+        (other for other in file.parent.glob(glob.escape(file.stem) + ".*") if other.suffix.lower() == suffix), None
+    )
 
 
 def refuse_incomplete(shown: str, file: Path) -> None:
@@ -74,4 +78,15 @@ def encoding_of(file: Path) -> Encoding:
         return Encoding(
             "UTF-8" if is_utf8 else "CP1252", (f"the .cpg says {declared}, the bytes are {truth}: read so",)
         )
-    return Encoding("UTF-8" if is_utf8 else "CP1252")
+    return Encoding("UTF-8" if is_utf8 else _known(declared))
+
+
+def _known(declared: str) -> str:
+    """The declared encoding if it is one (`ISO-8859-15`, `850`, `ANSI 1252`), else windows-1252."""
+    number = declared.removeprefix("ANSI").strip()
+    for name in (declared, f"CP{number}"):
+        try:
+            return codecs.lookup(name).name.upper()
+        except LookupError:
+            continue
+    return "CP1252"

@@ -6,6 +6,9 @@ is kept beside the file.
 
 from __future__ import annotations
 
+import hashlib
+import re
+
 from geoplatform.errors import Misuse
 from loaders.files.fetch import Remote
 from loaders.sources.official import Told
@@ -57,9 +60,9 @@ def edition(source: str) -> tuple[Remote, Told] | None:
 
 
 def remote(url: str) -> Remote:
-    """A file at an address of the web."""
-    name = url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
-    return Remote(url, name or "download")
+    """A file at an address of the web; kept under a name of its own, because many are called `communes.geojson`."""
+    name = re.sub(r"[^\w.-]", "_", url.split("?")[0].rstrip("/").rsplit("/", 1)[-1])[-100:].lstrip(".")
+    return Remote(url, f"{hashlib.sha256(url.encode()).hexdigest()[:12]}-{name or 'download'}")
 
 
 _INSEE = "https://www.insee.fr/fr/statistiques/fichier/{number}/{file}"

@@ -7,20 +7,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import shapely
 from pyarrow import compute
 
 from geoplatform.errors import BadSource
-from loaders.boundaries import Communes, department_of, five_digits
+from loaders.boundaries import MUNICIPAL_CITIES, Communes, department_of, five_digits
 from loaders.crs import ToWgs84
 from loaders.files.layers import Batch, Layer
-from loaders.polygons import united
+from loaders.polygons import repaired, united
 
 #: How publishers spell "not available" (IGN: NR not given, NC not concerned, Z… no EPCI).
 MISSING = frozenset({"", "NR", "NC", "ZZZZZZZZZ", "NULL", "None"})
 
 
+_ARRONDISSEMENTS = {"75056": ("75101", "75120"), "69123": ("69381", "69389"), "13055": ("13201", "13216")}
+_MOST_PEOPLE = 100_000_000
 _MISSING = pa.array(sorted(MISSING))
 
 
@@ -122,7 +125,8 @@ class Reading:
                 row = batch.first_row + lone
                 raise BadSource(f"{layer.source}, feature {row} has no {fields['code']}", file=layer.source, row=row)
         departments = [
-            given or department_of(code or "") for given, code in zip(column("department"), codes, strict=True)
+            given.zfill(2) if given else department_of(code or "")
+            for given, code in zip(column("department"), codes, strict=True)
         ]
         people = batch.columns[fields["population"]] if "population" in fields else [None] * len(codes)
         shapes = to_wgs84(batch.shapes)
@@ -145,6 +149,9 @@ class Reading:
 def merged(batches: list[Communes]) -> Communes:
     """Batches as one, each code once: polygons of the same code are united, other columns are those of the first."""
     whole = Communes.joined(batches)
+    if not np.isfinite(shapely.get_coordinates(whole.shapes)).all():
+        raise BadSource("a coordinate is not a number")
+    _cities_for_arrondissements(whole)
     members: dict[str, list[int]] = {}
     for index, code in enumerate(whole.codes):
         members.setdefault(code, []).append(index)
@@ -152,8 +159,21 @@ def merged(batches: list[Communes]) -> Communes:
     for position, indices in enumerate(members.values()):
         if len(indices) > 1:
             parts = whole.shapes[indices]
-            kept.shapes[position] = united(parts[~shapely.is_missing(parts)])
+            valid, _ = repaired(parts[~shapely.is_missing(parts)])
+            kept.shapes[position] = united(valid[~shapely.is_missing(valid)])
     return kept
+
+
+def _cities_for_arrondissements(communes: Communes) -> None:
+    """Give the arrondissements of Paris, Lyon and Marseille their city's code, name and whole population, where it is absent."""
+    for city, (first, last) in _ARRONDISSEMENTS.items():
+        found = [index for index, code in enumerate(communes.codes) if first <= code <= last]
+        if city in communes.codes or not found:
+            continue
+        people = [communes.populations[index] for index in found]
+        for index in found:
+            communes.codes[index], communes.names[index] = city, MUNICIPAL_CITIES[city]
+            communes.populations[index] = None if None in people else sum(filter(None, people))
 
 
 def texts_of(values: list[Any]) -> list[str | None]:
@@ -194,16 +214,16 @@ def commune_code(text: str | None) -> str | None:
 
 
 def _populations(given: list[Any], factor: int) -> list[int | None]:
-    if factor == 1 and set(map(type, given)) <= {int, type(None)}:
+    if factor == 1 and set(map(type, given)) == {int} and 0 <= min(given) <= max(given) < _MOST_PEOPLE:
         return given
     return [_population(value, factor) for value in given]
 
 
 def _population(given: Any, factor: int) -> int | None:
-    if type(given) is int:
-        return given * factor
+    """A number of people; None for what is none, as publishers write -1 or a note."""
     text = text_of(given)
     try:
-        return None if text is None else round(float(text.replace(",", ".")) * factor)
-    except ValueError:
+        people = -1 if text is None else round(float(text.replace(",", ".")) * factor)
+    except (ValueError, OverflowError):
         return None
+    return people if 0 <= people < _MOST_PEOPLE else None

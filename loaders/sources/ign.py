@@ -70,4 +70,5 @@ GEOFLA = Publisher(
     ),
     signature=frozenset({"insee_com", "code_dept"}),
     precision_m=150.0,
+    features_may_repeat=True,  # Paris, Lyon and Marseille stand there as their arrondissements
 )

@@ -27,6 +27,8 @@ from loaders.sources.osm import OSM
 from loaders.sources.polynesia import POLYNESIA
 from loaders.sources.publisher import Publisher
 
+_LINES_OR_POINTS = re.compile("Point|Line")
+_FIRST_YEAR, _LAST_YEAR = 1943, 2200
 #: Those whose fields tell most are tried first.
 KNOWN = (ADMIN_EXPRESS_4, ADMIN_EXPRESS, GEOFLA, ETALAB, GEOREP, POLYNESIA, OSM, FRANCE_GEOJSON)
 _COLLECTIVITIES = {"977": ("97701", "Saint-Barthélemy"), "978": ("97801", "Saint-Martin")}
@@ -126,12 +128,15 @@ def _chosen(layers: list[Layer], publisher: Publisher, told: Told) -> list[Layer
             raise BadSource(f"which layer? Name it with --layer: {', '.join(layer.name for layer in layers)}")
         return layers
     known = [
-        layer for layer in layers if publisher.knows(layer) and (layer.geometry_type or "Polygon").endswith("Polygon")
+        layer for layer in layers if publisher.knows(layer) and not _LINES_OR_POINTS.search(layer.geometry_type or "")
     ]
-    exact = [layer for layer in known if layer.name.lower() in ("commune", "communes", "commune_carto")]
+    for names in (("commune", "communes"), ("commune_carto",)):  # both stand in some archives: the finer one
+        exact = [layer for layer in known if layer.name.lower() in names]
+        if exact:
+            return exact
     if not known:
         raise BadSource(f"{layers[0].source} holds points or lines, no polygons of communes", field="layer")
-    return exact or known
+    return known
 
 
 def _edition(
@@ -145,6 +150,8 @@ def _edition(
         raise BadSource(
             f"{path.name} does not tell of which year its communes are: say --year", file=str(path), field="year"
         )
+    if not _FIRST_YEAR <= year <= _LAST_YEAR:
+        raise BadSource(f"{path.name}: {year} is no year of communes: say --year", file=str(path), field="year")
     attribution = told.attribution or f"{publisher.publisher}, {year}"
     return Edition(
         year=year,
@@ -171,7 +178,7 @@ def digest_of(path: Path) -> str:
 
 def _units(layers: list[Layer], publisher: Publisher) -> tuple[list[Unit], list[Unit], list[Unit]]:
     """Regions, departments and EPCI of the publisher's own layers, where it has them."""
-    units: dict[str, list[Unit]] = {"region": [], "department": [], "epci": []}
+    units: dict[str, dict[str, Unit]] = {"region": {}, "department": {}, "epci": {}}
     for layer_name, kind, columns in publisher.units:
         for layer in layers:
             if layer.name.lower() != layer_name or "code" not in columns.found_in(layer):
@@ -183,8 +190,8 @@ def _units(layers: list[Layer], publisher: Publisher) -> tuple[list[Unit], list[
                     values = {meaning: text_of(value) for meaning, value in zip(fields, row, strict=True)}
                     code = values["code"]
                     if code is not None:
-                        units[kind].append(Unit(code, values.get("name") or code, values.get("region")))
-    return units["region"], units["department"], units["epci"]
+                        units[kind].setdefault(code, Unit(code, values.get("name") or code, values.get("region")))
+    return list(units["region"].values()), list(units["department"].values()), list(units["epci"].values())
 
 
 def _of_collectivities(communes: Communes) -> Communes:

@@ -36,6 +36,10 @@ class Publisher:
         return bool(self.signature) and self.signature <= fields and not _OTHER_UNITS.search(layer.name)
 
     def precision_of(self, path: Path) -> float:
-        """From the scale that the file's name tells (`-50m`), else the usual one."""
+        """From what the file's name tells: a scale (`-50m`), IGN's COG-CARTO and CARTO-PE; else the usual one."""
+        if re.search(r"CARTO[-_](?:PLUS[-_])?PE", path.name, re.IGNORECASE):
+            return 600.0
+        if re.search(r"COG[-_]CARTO", path.name, re.IGNORECASE):
+            return 50.0
         found = re.search(r"[-_](\d{1,4})m(?=[-_.]|$)", path.name)
         return float(found[1]) if found else self.precision_m

@@ -97,7 +97,7 @@ def test_overlaps_are_counted_in_hectares_named_and_refused_where_they_are_wide(
         ({"expected": 3}, "count: 2 communes in 1 departments, 3 expected"),
         ({"listed": frozenset({"97401", "97409"})}, "count: .* 1 are missing, and 1 are not in it"),
         ({"codes": ["97401", "97401"]}, "duplicates: 1 codes stand twice"),
-        ({"department_codes": ["974", "999"]}, "departments: 1 communes in no known department"),
+        ({"department_codes": ["974", "974X"]}, "departments: 1 communes in no known department"),
     ],
 )
 def test_gate_failed_names_the_gate_that_refuses_and_leaves_the_stage_to_be_looked_at(database, changes, named):
@@ -241,3 +241,20 @@ def test_the_gate_of_the_drawing_stands_in_the_report(database):
     _, report = staged(database, "AB")
     assert report.gates[-1].name == "drawing"
     assert report.gates[-1].severity == "ok"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"names": ["A", "B\0"]}, "the name of commune 97402 holds a zero byte"),
+        ({"codes": ["97401", "98901"], "department_codes": ["974", None]}, "commune 98901 is of no territory"),
+        ({"codes": ["01001", "01002"], "department_codes": ["01", "01"]}, "commune 01001 does not lie in its territory FXX"),
+        ({"shapes": np.array([shapely.box(55, -22, 55.1, -21.9),
+                              shapely.Polygon([(55.1, -22), (55.2, np.nan), (55.2, -21.9), (55.1, -22)])], dtype=object)},
+         "a coordinate of commune 97402 is not a number"),
+    ],
+)  # fmt: skip
+def test_bad_source_what_the_store_could_not_hold_is_named(database, changes, told):
+    with pytest.raises(BadSource, match=told):
+        staged(database, "AB", **changes)
+    assert database.rows("SELECT count(*) FROM geoplatform.vintage") == [(0,)]

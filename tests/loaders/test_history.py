@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -251,3 +252,34 @@ def test_rings_leave_the_store_counterclockwise_however_they_were_published(data
     for feature in tile["features"]:
         for polygon in shapely.get_parts(shapely.geometry.shape(feature["geometry"])):
             assert polygon.exterior.is_ccw
+
+
+def test_a_number_that_no_vintage_can_have_is_unknown(client):
+    assert client.get("/vintages/99999999999/report.json").status_code == 404
+
+
+def test_a_place_that_arrives_while_places_are_placed_anew_gets_the_verdict_of_the_new_vintage(database):
+    """It commits between the first statement of the filling and the last."""
+    load(database, "AB", 2025)
+    add_place(database, 0.5, 0.5)
+    made = grid.boundaries("BA", year=2026)  # the codes change places
+    number, _ = run.load(
+        database.store(LOADER), made, Progress(io.StringIO()), foreign_land=None, now=NOW, commit=False, waived=WAIVED
+    )
+    slow = """
+        ALTER FUNCTION geoplatform.unsettled_places(integer, integer) RENAME TO unsettled_at_once;
+        CREATE FUNCTION geoplatform.unsettled_places(a integer, b integer) RETURNS TABLE (id uuid, geom geometry)
+        LANGUAGE plpgsql AS $$
+        BEGIN
+            RETURN QUERY SELECT * FROM geoplatform.unsettled_at_once(a, b);
+            PERFORM pg_sleep(1.5);
+        END $$
+    """
+    with database.connect() as connection:
+        connection.execute(slow)
+    late = threading.Timer(0.7, add_place, (database, 0.5, 0.5))
+    late.start()
+    vintages.activate(database.store(LOADER), number, NOW, WAIVED)
+    late.join()
+    kept = database.rows("SELECT commune_code FROM geoplatform.placement WHERE vintage_id = %s", number)
+    assert kept == [("97402",), ("97402",)]

@@ -11,7 +11,9 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import numpy as np
 import py7zr
+import pyogrio
 import pytest
 import shapely
 
@@ -264,3 +266,103 @@ def test_a_full_disk_is_told_with_what_was_being_unpacked(tmp_path):
     )  # fmt: skip
     assert "communes.zip/communes.geojson cannot be unpacked to" in done.stdout
     assert "File too large" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (collection(feature()).replace('"A"', '"\u00c9"').encode("latin-1", "backslashreplace").replace(b"\\u00c9", b"\xc9"),
+         "feature 1|not JSON"),
+        (b'{"type":"FeatureCollection","features":[{"type":"Feature","geometry":' + b'{"a":' * 3000 + b"1" + b"}" * 3003 + b"]}",
+         "recursion|feature 1|not JSON"),
+        (b'{"type":"FeatureCollection","crs":{"properties":"moon"},"features":[]}', "its crs 'moon' is not understood"),
+        (collection(feature("01001", {**BOWTIE, "coordinates": [*BOWTIE["coordinates"], []]})).encode(),
+         "feature 1: its geometry is broken"),
+    ],
+)  # fmt: skip
+def test_geojson_that_is_not_what_it_seems(tmp_path, text, told):
+    path = tmp_path / "communes.geojson"
+    path.write_bytes(text)
+    refused(path, f"(?i){told}")
+
+
+def test_records_of_a_text_sequence_may_span_lines(tmp_path):
+    path = tmp_path / "communes.geojsons"
+    path.write_text("".join(f"\x1e{json.dumps(feature(code), indent=1)}\n" for code in ("01001", "01036")))
+    assert read(path).codes == ["01001", "01036"]
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.6, 0.95])
+def test_a_truncated_flatgeobuf_is_no_traceback(tmp_path, cut):
+    path = written(
+        tmp_path / "communes.fgb", {"code": ["01001"] * 300, "nom": ["A"] * 300}, squares(5.0, 46.0, 300, 0.01)
+    )
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * cut)])
+    with pytest.raises(BadSource, match=r"communes\.fgb"):
+        read(path)
+
+
+def test_a_table_without_geometry_is_no_map(tmp_path):
+    path = tmp_path / "communes.gpkg"
+    pyogrio.raw.write(
+        path, None, [np.array(["01001"], dtype=object)], ["code"], geometry_type=None, driver="GPKG", layer="commune"
+    )
+    with pytest.raises(BadSource, match="has no geometry"):
+        read(path, fields={"code": "code"})
+
+
+@pytest.mark.parametrize("kind", ["MultiPolygon Z", "Unknown"])
+def test_a_layer_whose_type_says_heights_or_nothing_is_read_all_the_same(tmp_path, kind):
+    path = written(tmp_path / "communes.gpkg", GEOFLA, AIN, layer="commune", kind=kind)
+    assert read(path).codes == GEOFLA["INSEE_COM"]
+
+
+def test_a_name_with_brackets_finds_its_companions(tmp_path):
+    assert len(read(written(tmp_path / "COMMUNE [1].shp", GEOFLA, AIN, encoding="UTF-8")).codes) == 3
+
+
+def test_features_of_one_code_that_are_broken_are_repaired_before_they_are_united(tmp_path):
+    path = tmp_path / "communes.geojson"
+    path.write_text(collection(feature("01001", BOWTIE), feature("01001", BOWTIE)))
+    assert read(path, fields={"code": "code", "name": "nom"}).codes == ["01001"]
+
+
+def test_what_macos_and_editors_leave_in_an_archive_is_passed_over(tmp_path):
+    path = written(tmp_path / "communes.geojson", COLUMNS, AIN)
+    (tmp_path / "._communes.geojson").write_bytes(b"\0\5\x16\7")
+    assert len(read(zipped(tmp_path / "a.zip", path, tmp_path / "._communes.geojson")).codes) == 3
+
+
+def test_members_that_stand_in_each_others_way(tmp_path):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.geojson", "{}")
+        archive.writestr("x.geojson/y.geojson", "{}")
+        archive.writestr("a" * 300 + "/z.geojson", "{}")
+    with pytest.raises(BadSource, match=r"a\.zip"):
+        read(path)
+
+
+def test_a_7z_with_a_flipped_byte_is_damaged(tmp_path):
+    plain = written(tmp_path / "communes.geojson", COLUMNS, AIN)
+    path = tmp_path / "a.7z"
+    with py7zr.SevenZipFile(path, "w", filters=[{"id": py7zr.FILTER_COPY}]) as archive:
+        archive.write(plain, plain.name)
+    content = bytearray(path.read_bytes())
+    content[200] ^= 1
+    path.write_bytes(content)
+    refused(path, "damaged or truncated 7z")
+
+
+def test_a_report_does_not_tell_where_a_file_lies_on_the_machine(tmp_path):
+    path = written(tmp_path / "communes.geojson", COLUMNS, AIN)
+    with boundary_set(path, tmp_path, Told(year=2022)) as found:
+        list(found.communes())
+    assert found.notes and not [note for note in found.notes if str(tmp_path) in note]
+
+
+def test_the_year_is_not_taken_from_the_folder(tmp_path):
+    folder = tmp_path / "2019-backup"
+    folder.mkdir()
+    refused(written(folder / "communes.geojson", COLUMNS, AIN), "does not tell of which year", year=None)
+    refused(written(folder / "communes-1936.geojson", COLUMNS, AIN), "1936 is no year of communes", year=None)

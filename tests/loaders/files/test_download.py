@@ -159,3 +159,14 @@ def test_misuse_an_unknown_edition_is_answered_with_those_there_are(source, told
 def test_misuse_a_year_without_lists_is_answered_with_those_there_are():
     with pytest.raises(Misuse, match="there is no cog:1999; there are cog:2026"):
         catalogue.cog("cog:1999")
+
+
+def test_files_of_one_name_from_several_addresses_are_kept_apart():
+    kept = {
+        catalogue.remote(f"https://example.org/{path}").file
+        for path in ("2018/c.geojson", "2026/c.geojson", "?id=1", "?id=2")
+    }
+    assert len(kept) == 4
+    for odd in ("https://example.org/..", f"https://example.org/{'a' * 300}", "https://example.org/.ssh"):
+        name = catalogue.remote(odd).file
+        assert "/" not in name and not name.startswith(".") and len(name) < 200

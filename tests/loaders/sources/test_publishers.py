@@ -13,6 +13,7 @@ import shapely
 
 from geoplatform.errors import BadSource
 from loaders.boundaries import Communes
+from loaders.sources.ign import ADMIN_EXPRESS
 from loaders.sources.official import Told, boundary_set
 from tests.making import squares, written, zipped
 
@@ -293,3 +294,50 @@ def test_several_layers_must_be_chosen_from(tmp_path, scratch):
         read(path, scratch, fields={"colour": "a"})
     with pytest.raises(BadSource, match="no field for the INSEE code: looked for b; it has a"):
         read(path, scratch, fields={"code": "b"}, layer="two")
+
+
+def test_paris_lyon_and_marseille_are_one_commune_each_in_geofla(tmp_path, scratch):
+    codes = ["75101", "75102", "13201", "01001"]
+    columns = {"INSEE_COM": codes, "NOM_COM": ["PARIS 1", "PARIS 2", "MARSEILLE 1", "A"], "CODE_DEPT": ["75", "75", "13", "01"],
+               "POPULATION": [1.0, 2.0, 3.0, 4.0]}  # fmt: skip
+    path = written(tmp_path / "COMMUNE.shp", columns, squares(5.0, 46.0, 4), encoding="UTF-8")
+    communes, _ = read(path, scratch, year=2015)
+    assert communes.codes == ["75056", "13055", "01001"]
+    assert communes.names == ["Paris", "Marseille", "A"]
+    assert communes.populations[0] == communes.populations[1]  # 1 + 2 and 3, in whatever unit the file counts
+    assert shapely.area(communes.shapes[0]) == pytest.approx(2 * 0.05**2)
+
+
+def test_of_the_precise_and_the_generalised_layer_the_precise_one_is_read(tmp_path, scratch):
+    folder = tmp_path / "ADE_2021"
+    (folder / "1_CARTO").mkdir(parents=True)
+    columns = {"INSEE_COM": ["01001"], "NOM": ["A"], "INSEE_DEP": ["01"]}
+    written(folder / "1_CARTO" / "COMMUNE_CARTO.shp", columns, squares(5.0, 46.0, 1, 0.04), encoding="UTF-8")
+    written(folder / "COMMUNE.shp", columns, squares(5.0, 46.0, 1, 0.05), encoding="UTF-8")
+    communes, _ = read(folder, scratch, year=2021)
+    assert communes.codes == ["01001"]
+    assert shapely.area(communes.shapes[0]) == pytest.approx(0.05**2)
+
+
+@pytest.mark.parametrize(
+    ("name", "metres"),
+    [
+        ("ADMIN-EXPRESS-COG_3-2.shp", 10),
+        ("ADMIN-EXPRESS-COG-CARTO_3-2.shp", 50),
+        ("ADMIN-EXPRESS-COG-CARTO-PE_4-0.shp", 600),
+    ],
+)
+def test_the_precision_of_each_of_igns_products(name, metres):
+    assert ADMIN_EXPRESS.precision_of(Path(name)) == metres
+
+
+@pytest.mark.parametrize(
+    ("page", "bytes_", "name"), [("ISO-8859-15", b"Paimb\xbduf", "Paimbœuf"), ("850", b"Orl\x82ans", "Orléans")]
+)
+def test_an_old_encoding_that_the_cpg_names_is_believed(tmp_path, scratch, page, bytes_, name):
+    columns = {"INSEE_COM": ["44116"], "NOM_COM": ["x" * len(bytes_)], "CODE_DEPT": ["44"]}
+    path = written(tmp_path / "COMMUNE.shp", columns, squares(-2.0, 47.0, 1), encoding="UTF-8")
+    table = path.with_suffix(".dbf")
+    table.write_bytes(table.read_bytes().replace(b"x" * len(bytes_), bytes_))
+    path.with_suffix(".cpg").write_text(page)
+    assert read(path, scratch, year=2015)[0].names == [name]
