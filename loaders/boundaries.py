@@ -13,6 +13,7 @@ import pyarrow as pa
 #: The territories that are made of departments; the others are collectivities.
 OF_DEPARTMENTS = frozenset({"FXX", "971", "972", "973", "974", "976"})
 MUNICIPAL_CITIES = {"75056": "Paris", "69123": "Lyon", "13055": "Marseille"}
+_ARRONDISSEMENTS = {"75056": ("75101", "75120"), "69123": ("69381", "69389"), "13055": ("13201", "13216")}
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,11 @@ def department_of(commune_code: str) -> str | None:
     if commune_code[:2] == "97":
         return commune_code[:3] if commune_code[:3] in OF_DEPARTMENTS else None
     return None if commune_code[:2] == "98" else commune_code[:2]
+
+
+def city_of(code: str) -> str | None:
+    """INSEE code of the city of which this is a municipal arrondissement (Paris, Lyon, Marseille), else None."""
+    return next((city for city, (first, last) in _ARRONDISSEMENTS.items() if first <= code <= last), None)
 
 
 def five_digits(codes: list[str]) -> bool:

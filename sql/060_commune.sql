@@ -112,7 +112,7 @@ CREATE TABLE geoplatform.zoom_span (
 COMMENT ON TABLE geoplatform.zoom_span IS 'Which generalised copy of the limits is drawn at which zoom.';
 INSERT INTO geoplatform.zoom_span (from_zoom, tolerance_m) VALUES (0, 2446), (5, 611), (7, 153), (9, 38), (11, 0);
 
--- Copies for maps, one for each span of zooms, simplified together so that neighbours never gap (loaders.geometry).
+-- Copies for maps, one for each span of zooms, simplified together so that neighbours never gap (loaders.drawing).
 CREATE TABLE geoplatform.drawing (
     vintage_id integer NOT NULL,  -- a vintage: open_partition sees to it
     level text NOT NULL CHECK (level IN ('commune', 'department', 'region', 'epci', 'territory')),

@@ -1,6 +1,6 @@
 """INSEE's lists of communes, departments, regions and overseas communes, EPCI, populations and La Poste's postal codes.
 
-From the command line; a `CogList` completes a boundary set (`loaders.cog.official`). A file is recognised by its header.
+From the command line; a `CogList` completes a boundary set (`loaders.cog.overlay`). A file is recognised by its header.
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from geoplatform.errors import BadSource
 from geoplatform.model import Movement
-from loaders.boundaries import Unit
+from loaders.boundaries import Unit, city_of
 from loaders.cog import movements
 from loaders.cog.sheet import Row, Sheet, padded
 
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
-#: The municipal arrondissements, whose postal codes are those of their city.
-_ARRONDISSEMENTS = ((75101, 75120, "75056"), (69381, 69389, "69123"), (13201, 13216, "13055"))
 _COMMUNE = {
     "kind": ("typecom",), "code": ("com",), "region": ("reg",), "department": ("dep",), "name": ("libelle",),
 }  # fmt: skip
@@ -176,10 +174,8 @@ def _read_postal(sheet: Sheet, found: CogList) -> None:
         short += len(postal) < 5
         commune = padded(_told(sheet, row, "code"))
         codes.setdefault(commune, set()).add(padded(postal))
-        if commune.isdecimal():
-            city = next((city for low, high, city in _ARRONDISSEMENTS if low <= int(commune) <= high), None)
-            if city:
-                codes.setdefault(city, set()).add(padded(postal))
+        if city := city_of(commune):  # the postal codes of its arrondissements are the city's
+            codes.setdefault(city, set()).add(padded(postal))
     if short:
         found.notes.append(f"{sheet.path.name}: {short} postal codes had lost their leading zero")
     found.postal_codes |= {commune: sorted(postal) for commune, postal in codes.items()}

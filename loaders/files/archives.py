@@ -72,8 +72,6 @@ def _unpacked_zip(path: Path, scratch: Path) -> list[tuple[str, Path]]:
         OSError,
         ValueError,
     ) as error:
-        if isinstance(error, BadSource):
-            raise
         raise BadSource(f"{path} is a damaged or truncated zip: {error}", file=str(path)) from error
     return _found(path, scratch, [info.filename for info in members])
 
@@ -91,8 +89,6 @@ def _unpacked_7z(path: Path, scratch: Path) -> list[tuple[str, Path]]:
             if wanted:
                 archive.extract(scratch, targets=[info.filename for info in wanted])
     except (ArchiveError, py7zr.Bad7zFile, lzma.LZMAError, EOFError, OSError, ValueError) as error:
-        if isinstance(error, BadSource):
-            raise
         if isinstance(error, OSError) and error.errno is not None:
             raise BadSource(f"{path} cannot be unpacked into {scratch}: {error.strerror}", file=str(path)) from error
         raise BadSource(f"{path} is a damaged or truncated 7z: {error}", file=str(path)) from error

@@ -135,8 +135,6 @@ def _gdal_layer(shown: str, file: Path, name: str, encoding: str | None, notes: 
                     yield Batch({name: batch[name].to_pylist() for name in columns}, shapes, first_row, wkb)
                     first_row += batch.num_rows
         except (*_DAMAGE, OSError, ValueError, shapely.errors.GEOSException) as error:
-            if isinstance(error, BadSource):
-                raise
             raise BadSource(f"{shown}, after feature {first_row - 1}: {error}", file=shown, row=first_row) from error
 
     if info["geometry_type"] is None:

@@ -13,7 +13,7 @@ import shapely
 from pyarrow import compute
 
 from geoplatform.errors import BadSource
-from loaders.boundaries import MUNICIPAL_CITIES, Communes, department_of, five_digits
+from loaders.boundaries import MUNICIPAL_CITIES, Communes, city_of, department_of, five_digits
 from loaders.crs import ToWgs84
 from loaders.files.layers import Batch, Layer
 from loaders.polygons import repaired, united
@@ -22,7 +22,6 @@ from loaders.polygons import repaired, united
 MISSING = frozenset({"", "NR", "NC", "ZZZZZZZZZ", "NULL", "None"})
 
 
-_ARRONDISSEMENTS = {"75056": ("75101", "75120"), "69123": ("69381", "69389"), "13055": ("13201", "13216")}
 _MOST_PEOPLE = 100_000_000
 _MISSING = pa.array(sorted(MISSING))
 
@@ -166,10 +165,12 @@ def merged(batches: list[Communes]) -> Communes:
 
 def _cities_for_arrondissements(communes: Communes) -> None:
     """Give the arrondissements of Paris, Lyon and Marseille their city's code, name and whole population, where it is absent."""
-    for city, (first, last) in _ARRONDISSEMENTS.items():
-        found = [index for index, code in enumerate(communes.codes) if first <= code <= last]
-        if city in communes.codes or not found:
-            continue
+    found_of: dict[str, list[int]] = {}
+    for index, code in enumerate(communes.codes):
+        if city := city_of(code):
+            found_of.setdefault(city, []).append(index)
+    for city in found_of.keys() - set(communes.codes):
+        found = found_of[city]
         people = [communes.populations[index] for index in found]
         for index in found:
             communes.codes[index], communes.names[index] = city, MUNICIPAL_CITIES[city]
