@@ -24,6 +24,7 @@ MOST_MEMBERS = 20_000
 HIGHEST_RATIO = 200
 _SMALL = 64 << 20
 _BLOCK = 1 << 20
+_ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError, ValueError)
 
 
 def unpacked(path: Path, scratch: Path) -> list[tuple[str, Path]]:
@@ -63,15 +64,7 @@ def _unpacked_zip(path: Path, scratch: Path) -> list[tuple[str, Path]]:
                     raise BadSource(f"{path}: {info.filename} is encrypted", file=str(path))
                 with archive.open(info) as packed:
                     _copied(packed, _target(path, scratch, info.filename), f"{path}/{info.filename}", MOST_BYTES)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-        EOFError,
-        NotImplementedError,
-        OSError,
-        ValueError,
-    ) as error:
+    except _ZIP_DAMAGE as error:
         raise BadSource(f"{path} is a damaged or truncated zip: {error}", file=str(path)) from error
     return _found(path, scratch, [info.filename for info in members])
 

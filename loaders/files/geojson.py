@@ -93,11 +93,8 @@ class GeoJson:
             try:
                 with collector.paused():
                     properties, shapes = _areas(raws)
-            except (
-                msgspec.MsgspecError,
-                ValueError,
-                RecursionError,
-            ):  # something else is among them, or broken: one by one
+            except (msgspec.MsgspecError, ValueError, RecursionError):
+                # Something else is among them, or something broken: one by one.
                 features = [self._feature(begin + offset, raw) for offset, raw in enumerate(raws, 1)]
                 properties = [feature.properties for feature in features]
                 shapes = self._shapes(begin, features)

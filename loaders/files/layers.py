@@ -77,9 +77,8 @@ def opened(path: Path, scratch: Path, encoding: str | None = None) -> Iterator[l
         raise BadSource(f"{path} does not exist", file=str(path))
     layers: list[Layer] = []
     for spelled, file in unpacked(path, scratch):
-        shown = spelled.removeprefix(
-            f"{path.parent}/"
-        )  # it goes into public reports: not where it lies on this machine
+        # What is shown goes into public reports, and where the file lies on this machine does not belong there.
+        shown = spelled.removeprefix(f"{path.parent}/")
         if file.suffix.lower() in _JSON:
             layers.append(_json_layer(shown, file))
         else:

@@ -148,8 +148,11 @@ class Reading:
 def merged(batches: list[Communes]) -> Communes:
     """Batches as one, each code once: polygons of the same code are united, other columns are those of the first."""
     whole = Communes.joined(batches)
-    if not np.isfinite(shapely.get_coordinates(whole.shapes)).all():
-        raise BadSource("a coordinate is not a number")
+    positions, owners = shapely.get_coordinates(whole.shapes, return_index=True)
+    wrong = owners[~np.isfinite(positions).all(axis=1)]
+    if len(wrong):
+        code = whole.codes[wrong[0]]
+        raise BadSource(f"a coordinate of commune {code} is not a number", row=code)
     _cities_for_arrondissements(whole)
     members: dict[str, list[int]] = {}
     for index, code in enumerate(whole.codes):

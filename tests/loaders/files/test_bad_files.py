@@ -366,3 +366,10 @@ def test_the_year_is_not_taken_from_the_folder(tmp_path):
     folder.mkdir()
     refused(written(folder / "communes.geojson", COLUMNS, AIN), "does not tell of which year", year=None)
     refused(written(folder / "communes-1936.geojson", COLUMNS, AIN), "1936 is no year of communes", year=None)
+
+
+def test_a_coordinate_that_is_no_number_is_named_by_its_commune(tmp_path):
+    torn = shapely.Polygon([(5, 46), (5.1, np.nan), (5.1, 46.1), (5, 46)])
+    path = written(tmp_path / "communes.gpkg", {"code": ["01001", "01036"], "nom": ["A", "B"]}, [AIN[0], torn])
+    with pytest.raises(BadSource, match="a coordinate of commune 01036 is not a number"):
+        read(path, fields={"code": "code", "name": "nom"})
