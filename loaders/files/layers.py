@@ -115,8 +115,10 @@ def _gdal_layers(shown: str, file: Path, encoding: str | None) -> Iterator[Layer
 
 
 def _gdal_layer(shown: str, file: Path, name: str, encoding: str | None, notes: tuple[str, ...]) -> Layer:
+    # Named to the driver, not to pyogrio: that sets SHAPE_ENCODING for the thread, and a damaged file leaves it set.
+    options = {"ENCODING": encoding} if encoding else {}
     try:
-        info = pyogrio.read_info(file, layer=name, encoding=encoding)
+        info = pyogrio.read_info(file, layer=name, **options)
     except (*_DAMAGE, OSError, ValueError, UnboundLocalError) as error:  # the last: pyogrio's own, on a damaged .prj
         raise BadSource(f"{shown} cannot be read: {error}", file=shown) from error
 
@@ -124,7 +126,7 @@ def _gdal_layer(shown: str, file: Path, name: str, encoding: str | None, notes: 
         first_row = 1
         try:
             with pyogrio.raw.open_arrow(
-                file, layer=name, columns=list(columns), encoding=encoding, batch_size=_AT_ONCE, use_pyarrow=True
+                file, layer=name, columns=list(columns), batch_size=_AT_ONCE, use_pyarrow=True, **options
             ) as (meta, stream):
                 for batch in stream:
                     wkb = batch[meta["geometry_name"] or "wkb_geometry"]

@@ -20,6 +20,7 @@ import shapely
 from geoplatform.errors import BadSource
 from loaders.boundaries import Communes
 from loaders.files import archives
+from loaders.files.layers import opened
 from loaders.sources.official import Told, boundary_set
 from tests.making import squares, written, zipped
 
@@ -135,6 +136,17 @@ def test_a_shapefile_without_its_prj_needs_the_system_named(tmp_path):
     assert read(path, crs="EPSG:2154").codes == ["01001", "01036", "01138"]
     refused(path, "outside France and its territories: these look like Lambert-93", crs="EPSG:4326")
     refused(path, "coordinate system is not understood: EPSG:123456", crs="EPSG:123456")
+
+
+def test_reading_one_file_leaves_no_encoding_for_the_next(tmp_path):
+    """Two files read in turns, and one left half-way: what was set for one must not hold for others."""
+    path = written(tmp_path / "COMMUNE.shp", GEOFLA, AIN, "EPSG:2154", encoding="UTF-8")
+    with opened(path, tmp_path) as (one,), opened(path, tmp_path) as (other,):
+        first, second = one.read(["NOM_COM"]), other.read(["NOM_COM"])
+        assert next(first).columns["NOM_COM"] == next(second).columns["NOM_COM"] == ["A", "B", "C"]
+        first.close()
+        second.close()
+    assert pyogrio.get_gdal_config_option("SHAPE_ENCODING") is None
 
 
 @pytest.mark.parametrize("suffix", [".shp", ".dbf"])
