@@ -138,6 +138,16 @@ AS $$
       AND NOT EXISTS (SELECT FROM geoplatform.placement AS l WHERE l.place_id = p.id AND l.vintage_id = earlier)
 $$;
 
+-- Whether verdicts of the one vintage hold in the other but for unsettled_places: as precise, and some limit is the same.
+CREATE FUNCTION geoplatform.is_comparable(one integer, other integer) RETURNS boolean
+LANGUAGE sql STABLE STRICT
+AS $$
+    SELECT EXISTS (SELECT FROM geoplatform.vintage AS v JOIN geoplatform.vintage AS w ON w.precision_m = v.precision_m
+                   WHERE v.id = one AND w.id = other)
+       AND EXISTS (SELECT FROM geoplatform.commune AS c JOIN geoplatform.commune AS o ON o.code = c.code AND o.geom = c.geom
+                   WHERE c.vintage_id = one AND o.vintage_id = other)
+$$;
+
 -- Gives every place its verdict in a vintage that is not placed yet, and says how many. Verdicts are copied from the active
 -- vintage where its limits are the same (unsettled_places), which is most of them when communes have merged since.
 CREATE FUNCTION geoplatform.fill_placements(at_vintage integer) RETURNS bigint
@@ -148,11 +158,8 @@ SET plan_cache_mode = force_custom_plan
 AS $$
 DECLARE
     partition text := open_partition('placement', at_vintage);
-    earlier integer := (
-        SELECT v.id FROM vintage AS v JOIN vintage AS n ON n.id = at_vintage AND n.precision_m = v.precision_m
-        WHERE v.state = 'active' AND v.is_placed
-          AND EXISTS (SELECT FROM commune AS c JOIN commune AS o ON o.code = c.code AND o.geom = c.geom
-                      WHERE c.vintage_id = at_vintage AND o.vintage_id = v.id));
+    earlier integer := (SELECT v.id FROM vintage AS v
+                        WHERE v.state = 'active' AND v.is_placed AND is_comparable(at_vintage, v.id));
     unsettled text := 'unsettled_' || pg_current_xact_id()::text;
     count_settled bigint := 0;
     count_judged bigint;

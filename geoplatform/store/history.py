@@ -66,7 +66,9 @@ def reattribution(connection: Connection, earlier: Vintage, later: Vintage) -> d
     """
     for setting in _FOR_A_MILLION:
         connection.execute(text(f"SET LOCAL {setting}"))
-    rows = connection.execute(_PASSAGES, {"earlier": earlier.id, "later": later.id}).all()
+    which = {"earlier": earlier.id, "later": later.id}
+    comparable = connection.execute(text("SELECT geoplatform.is_comparable(:later, :earlier)"), which).scalar_one()
+    rows = connection.execute(_PASSAGES_OF_UNSETTLED if comparable else _PASSAGES, which).all()
     kept = movements(connection)
     forward = later.effective_on >= earlier.effective_on
     first, last = sorted((earlier.effective_on, later.effective_on))
@@ -95,17 +97,28 @@ def reattribution(connection: Connection, earlier: Vintage, later: Vintage) -> d
 #: Both cores for the join of a million places with a million.
 _FOR_A_MILLION = ("work_mem = '256MB'", "parallel_setup_cost = 0", "parallel_tuple_cost = 0")
 #: Those that did not move are one row of NULLs and their count.
-_PASSAGES = text("""
+_OF_PAIRS = """
     SELECT CASE WHEN differs THEN old_verdict END AS verdict_before, CASE WHEN differs THEN old_code END AS code_before,
            CASE WHEN differs THEN new_verdict END AS verdict_after, CASE WHEN differs THEN new_code END AS code_after,
            count(*) AS places
     FROM (SELECT old.verdict AS old_verdict, old.commune_code AS old_code,
                  new.verdict AS new_verdict, new.commune_code AS new_code,
                  (old.verdict, old.commune_code) IS DISTINCT FROM (new.verdict, new.commune_code) AS differs
-          FROM geoplatform.placement AS old
-          JOIN geoplatform.placement AS new ON new.place_id = old.place_id AND new.vintage_id = :later
+          FROM {pairs}
           WHERE old.vintage_id = :earlier) AS pair
     GROUP BY 1, 2, 3, 4
+"""
+_BOTH = """geoplatform.placement AS old
+    JOIN geoplatform.placement AS new ON new.place_id = old.place_id AND new.vintage_id = :later"""
+_PASSAGES = text(_OF_PAIRS.format(pairs=_BOTH))
+#: The same, where only the unsettled ones can have moved: the others are counted, not compared.
+_PASSAGES_OF_UNSETTLED = text(f"""
+    WITH unsettled AS MATERIALIZED (SELECT id FROM geoplatform.unsettled_places(:later, :earlier))
+    {_OF_PAIRS.format(pairs=f"{_BOTH} JOIN unsettled AS u ON u.id = new.place_id")}
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL,
+           (SELECT count(*) FROM geoplatform.placement AS l WHERE l.vintage_id = :later)
+           - (SELECT count(*) FROM unsettled AS u JOIN geoplatform.placement AS l ON l.place_id = u.id AND l.vintage_id = :later)
 """)
 _ORDER = ("unexpected", "now_outside", "now_border", "was_border", "now_inside", "allowed")
 
