@@ -20,11 +20,13 @@ class Settings:
     otherwise it is a libpq URL of a role that may create roles and schemas.
     `web_database_url` is the least-privileged URL the web uses; when it is None the web
     connects with `database_url` and takes the role `geoplatform_web` at once.
+    `tile_folder`: where tiles are kept, None to make each anew.
     """
 
     data_dir: Path
     database_url: str | None = None
     web_database_url: str | None = None
+    tile_folder: Path | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 2
@@ -55,8 +57,11 @@ class Settings:
                 )
             return int(raw)
 
+        data_dir = Path(text("DATA") or "data").absolute()
+        tile_folder = text("TILES") or str(data_dir / "tiles")
         return cls(
-            data_dir=Path(text("DATA") or "data").absolute(),
+            data_dir=data_dir,
+            tile_folder=None if tile_folder == "off" else Path(tile_folder).absolute(),
             database_url=text("DATABASE_URL"),
             web_database_url=text("WEB_DATABASE_URL"),
             host=text("HOST") or cls.host,
@@ -76,6 +81,7 @@ class Settings:
             "DATA": str(self.data_dir),
             "DATABASE_URL": self.database_url or "",
             "WEB_DATABASE_URL": self.web_database_url or "",
+            "TILES": str(self.tile_folder or "off"),
             "HOST": self.host,
             "PORT": str(self.port),
             "WORKERS": str(self.workers),

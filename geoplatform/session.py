@@ -5,6 +5,7 @@ From `cli`, `loaders.cli`, `exports.cli`; to `embedded` and `store`.
 
 from __future__ import annotations
 
+import shutil
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -63,4 +64,9 @@ class Session:
         variables = self.settings.as_environment()
         if self.settings.database_url is None:
             variables["GEOPLATFORM_WEB_DATABASE_URL"] = self.url(WEB)
+        # Where the workers' counters are added up (prometheus_client); each run of the server begins anew.
+        counters = self.settings.data_dir / "counters"
+        shutil.rmtree(counters, ignore_errors=True)
+        counters.mkdir(parents=True)
+        variables["PROMETHEUS_MULTIPROC_DIR"] = str(counters)
         return variables

@@ -24,16 +24,21 @@ from loaders.polygons import as_multipolygons, polygons_of, united
 _MERCATOR_LATITUDE = 85.0511
 _TO_MERCATOR = Transformer.from_crs(4326, 3857, always_xy=True).transform
 _SNAP_M = 0.01
+#: Side of the world in EPSG:3857, and units to a tile's side.
+_WORLD_M = 40075016.685578488
+_UNITS = 4096
 _WRITTEN_AT_ONCE = 2000
 
 
 @dataclass
 class Sheet:
-    """Communes of one territory as they are drawn: codes, polygons (EPSG:3857), and the units each belongs to."""
+    """Communes of one territory as they are drawn: codes, polygons (EPSG:3857), the units each belongs to, and what maps
+    tell of it beside."""
 
     codes: list[str]
     shapes: np.ndarray
     units: dict[str, list[str | None]]
+    told: dict[str, list[Any]] = field(default_factory=dict)
 
 
 @dataclass
@@ -51,12 +56,13 @@ def draw(connection: Connection, vintage_id: int, precision_m: float, step: Step
     """
     spans = _needed(staging.zoom_spans(connection), precision_m)
     drawn = Drawn({zoom: 0 for zoom, _ in spans})
+    communes_from = staging.communes_from_zoom(connection)
     territories = staging.territories_of(connection, vintage_id)
     elsewhere: set[str] = set()
     with staging.filling(connection, vintage_id, "drawing") as copy:
         for territory in step.track(territories):
             sheet = _sheet(territory, staging.communes_of_territory(connection, vintage_id, territory), elsewhere)
-            copy(_rows(sheet, spans, drawn))
+            copy(_rows(sheet, spans, communes_from, drawn))
     vintages.keep_drawn_zooms(connection, vintage_id, sorted(drawn.vertices))
     return drawn
 
@@ -69,7 +75,7 @@ def _needed(spans: list[tuple[int, float]], precision_m: float) -> list[tuple[in
 
 def _sheet(territory: str, rows: list[tuple[Any, ...]], elsewhere: set[str]) -> Sheet:
     """A territory's communes. A region or EPCI that already lies in another one (no real one does) is not drawn twice."""
-    codes, departments, regions, epci, wkb = (list(column) for column in zip(*rows, strict=True))
+    codes, names, people, departments, regions, epci, wkb = (list(column) for column in zip(*rows, strict=True))
     shapes = shapely.from_wkb([bytes(geometry) for geometry in wkb])
     if np.abs(shapely.total_bounds(shapes)[[1, 3]]).max() > _MERCATOR_LATITUDE:
         shapes = shapely.clip_by_rect(shapes, -180, -_MERCATOR_LATITUDE, 180, _MERCATOR_LATITUDE)
@@ -78,19 +84,44 @@ def _sheet(territory: str, rows: list[tuple[Any, ...]], elsewhere: set[str]) -> 
     for level in ("region", "epci"):
         units[level] = [None if f"{level} {code}" in elsewhere else code for code in units[level]]
         elsewhere |= {f"{level} {code}" for code in units[level]}
-    return Sheet(codes, joined(mercator), units)
+    told = {"name": names, "department_code": departments, "population": people}
+    return Sheet(codes, joined(mercator), units, told)
 
 
-def _rows(sheet: Sheet, spans: list[tuple[int, float]], drawn: Drawn) -> Iterator[pa.RecordBatch]:
-    """From the finest span to the coarsest: each begins with the polygons of the one before."""
+def _rows(sheet: Sheet, spans: list[tuple[int, float]], communes_from: int, drawn: Drawn) -> Iterator[pa.RecordBatch]:
+    """From the finest span to the coarsest: each begins with the polygons of the one before.
+
+    Communes are left out of the spans that end below the zoom `communes_from`.
+    """
+    beyond = 99
     for zoom, tolerance_m in sorted(spans, reverse=True):
         if tolerance_m > 0:
             sheet.shapes = simplified(sheet.shapes, tolerance_m)
         drawn.vertices[zoom] += int(shapely.get_num_coordinates(sheet.shapes).sum())
         drawn.mismatched.setdefault(zoom, []).extend(mismatched(sheet))
-        yield from _written("commune", zoom, sheet.codes, sheet.shapes)
+        grid = zoom if tolerance_m > 0 else None
+        if beyond > communes_from:
+            yield from _written("commune", zoom, sheet.codes, sheet.shapes, grid, sheet.told)
         for level, units in sheet.units.items():
-            yield from _written(level, zoom, *_dissolved(sheet.shapes, units))
+            yield from _written(level, zoom, *_dissolved(sheet.shapes, units), grid)
+        beyond = zoom
+
+
+def on_grid(shapes: np.ndarray, zoom: int) -> np.ndarray:
+    """Polygons (EPSG:3857) with every vertex on the grid of a zoom's tiles, 4096 to a side; valid, outer rings clockwise.
+
+    What is smaller than the grid is one square of it: nothing vanishes.
+    """
+    unit = _WORLD_M / (_UNITS << zoom)
+    units = shapely.transform(shapes, lambda xy: (xy + _WORLD_M / 2) / unit)
+    result = shapely.set_precision(units, 1.0, mode="valid_output")
+    for index in np.flatnonzero(shapely.get_type_id(result) != shapely.GeometryType.POLYGON).tolist():
+        result[index] = polygons_of(result[index])
+    for index in np.flatnonzero(shapely.is_missing(result) | shapely.is_empty(result)).tolist():
+        x, y = np.floor(shapely.get_coordinates(shapely.point_on_surface(units[index]))[0])
+        result[index] = shapely.box(x, y, x + 1, y + 1)
+    wound = shapely.orient_polygons(as_multipolygons(result), exterior_cw=True)
+    return np.asarray(shapely.transform(wound, lambda xy: xy * unit - _WORLD_M / 2))
 
 
 def mismatched(sheet: Sheet) -> list[str]:
@@ -152,11 +183,20 @@ def _dissolved(shapes: np.ndarray, codes: list[str | None]) -> tuple[list[str], 
     return list(members), np.array(unions, dtype=object)
 
 
-def _written(level: str, zoom: int, codes: list[str], shapes: np.ndarray) -> Iterator[pa.RecordBatch]:
+def _written(
+    level: str,
+    zoom: int,
+    codes: list[str],
+    shapes: np.ndarray,
+    grid: int | None,
+    told: dict[str, list[Any]] | None = None,
+) -> Iterator[pa.RecordBatch]:
     for begin in range(0, len(codes), _WRITTEN_AT_ONCE):
         some = slice(begin, begin + _WRITTEN_AT_ONCE)
-        wkb = shapely.to_wkb(shapely.set_srid(shapes[some], 3857), include_srid=True)
-        count = len(wkb)
-        yield staging.batch_of(
-            "drawing", {"level": [level] * count, "from_zoom": [zoom] * count, "code": codes[some], "geom": wkb}
-        )
+        drawn = shapes[some] if grid is None else on_grid(shapes[some], grid)
+        count = len(drawn)
+        columns: dict[str, Any] = {name: [None] * count for name in ("name", "department_code", "population")}
+        columns |= {name: values[some] for name, values in (told or {}).items()}
+        columns |= {"level": [level] * count, "from_zoom": [zoom] * count, "code": codes[some]}
+        columns["geom"] = shapely.to_wkb(shapely.set_srid(drawn, 3857), include_srid=True)
+        yield staging.batch_of("drawing", columns)

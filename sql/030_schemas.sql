@@ -9,6 +9,7 @@ COMMENT ON SCHEMA published IS 'What may leave the platform: the only read path 
 SET ROLE geoplatform_owner;
 
 CREATE TABLE geoplatform.installation (
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
     schema_version integer NOT NULL,
     sql_sha256 text NOT NULL,
     installed_at timestamptz NOT NULL DEFAULT now()

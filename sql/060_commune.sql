@@ -102,15 +102,42 @@ CREATE TABLE geoplatform.commune_name (
 COMMENT ON TABLE geoplatform.commune_name IS 'The name of each commune as it is searched.';
 CREATE INDEX commune_name_search ON geoplatform.commune_name USING gin (search_key public.gin_trgm_ops);  -- search by name
 
--- Spans of zooms that share one generalised copy: the policy, in one place. A span begins at from_zoom and ends where the
--- next begins. tolerance_m, in metres of EPSG:3857: half a pixel of a 512-pixel tile at the span's highest zoom;
--- 0 keeps every vertex. A vintage that is coarser than a span's tolerance has no copy of its own for it.
+-- What maps show at which zoom: the policy, in one place (docs/adr/0009-tiles.md). A span begins at from_zoom and ends where
+-- the next begins. tolerance_m, in metres of EPSG:3857: a pixel of a 512-pixel tile at the highest zoom that shares this copy of
+-- the limits (what encloses less than its square goes); 0 keeps every vertex. A vintage that is coarser than a tolerance has no copy of its own for it. Vertices
+-- of a copy, but for the finest, lie on the grid of its lowest zoom's tiles (4096 to a side), so that they need no clipping there.
 CREATE TABLE geoplatform.zoom_span (
     from_zoom smallint PRIMARY KEY CHECK (from_zoom BETWEEN 0 AND 24),
-    tolerance_m double precision NOT NULL CHECK (tolerance_m >= 0)
+    tolerance_m double precision NOT NULL CHECK (tolerance_m >= 0),
+    communes text NOT NULL CHECK (communes IN ('none', 'codes', 'names')),
+    cell_bits smallint NOT NULL CHECK (cell_bits BETWEEN 1 AND 6),
+    places text NOT NULL CHECK (places IN ('kept', 'grouped', 'single'))
 );
-COMMENT ON TABLE geoplatform.zoom_span IS 'Which generalised copy of the limits is drawn at which zoom.';
-INSERT INTO geoplatform.zoom_span (from_zoom, tolerance_m) VALUES (0, 2446), (5, 611), (7, 153), (9, 38), (11, 0);
+COMMENT ON TABLE geoplatform.zoom_span IS 'What tiles show at which zoom.';
+COMMENT ON COLUMN geoplatform.zoom_span.tolerance_m IS 'How far the drawn limits may leave the true ones, metres of EPSG:3857.';
+COMMENT ON COLUMN geoplatform.zoom_span.communes IS
+    'none: smaller than a pixel, departments only; codes: with no other property; names: with name, department, population.';
+COMMENT ON COLUMN geoplatform.zoom_span.cell_bits IS 'Places are grouped in 2^bits by 2^bits cells to a tile.';
+COMMENT ON COLUMN geoplatform.zoom_span.places IS
+    'kept: groups are kept up to date by each write; grouped: made when asked; single: one by one, grouped only where a tile holds too many.';
+INSERT INTO geoplatform.zoom_span (from_zoom, tolerance_m, communes, cell_bits, places) VALUES
+    (0, 4892, 'none', 3, 'kept'),
+    (5, 2446, 'none', 3, 'kept'),
+    (6, 1223, 'codes', 3, 'kept'),
+    (7, 611, 'names', 3, 'kept'),
+    (8, 306, 'names', 3, 'kept'),
+    (9, 153, 'names', 3, 'kept'),
+    (10, 76, 'names', 3, 'kept'),
+    (11, 0, 'names', 3, 'kept'),
+    (12, 0, 'names', 3, 'grouped'),
+    (14, 0, 'names', 5, 'single');
+
+-- The same, zoom by zoom. level: zoom of the tiles that are the cells.
+CREATE VIEW geoplatform.zoom_policy AS
+SELECT z.zoom, s.tolerance_m, s.communes, s.places, z.zoom + s.cell_bits AS level
+FROM generate_series(0, 24) AS z (zoom)
+JOIN LATERAL (SELECT * FROM geoplatform.zoom_span AS s WHERE s.from_zoom <= z.zoom ORDER BY s.from_zoom DESC LIMIT 1) AS s ON true;
+COMMENT ON VIEW geoplatform.zoom_policy IS 'What tiles show at each zoom.';
 
 -- Copies for maps, one for each span of zooms, simplified together so that neighbours never gap (loaders.drawing).
 CREATE TABLE geoplatform.drawing (
@@ -118,10 +145,14 @@ CREATE TABLE geoplatform.drawing (
     level text NOT NULL CHECK (level IN ('commune', 'department', 'region', 'epci', 'territory')),
     from_zoom smallint NOT NULL CHECK (from_zoom BETWEEN 0 AND 24),
     code text COLLATE "C" NOT NULL,
+    name text,
+    department_code text COLLATE "C",
+    population integer,
     geom geometry(MultiPolygon, 3857) NOT NULL,
     PRIMARY KEY (vintage_id, level, from_zoom, code)
 ) PARTITION BY LIST (vintage_id);
 COMMENT ON TABLE geoplatform.drawing IS 'Generalised limits for maps (EPSG:3857).';
+COMMENT ON COLUMN geoplatform.drawing.name IS 'What a tile tells of a commune beside its code, so that it need not look it up: a third of its time.';
 COMMENT ON COLUMN geoplatform.drawing.from_zoom IS 'Lowest zoom it is drawn at; the next higher from_zoom takes over.';
 CREATE INDEX drawing_geom ON geoplatform.drawing USING gist (level, from_zoom, geom);  -- tiles
 

@@ -2,6 +2,37 @@
 -- the first row on, and the published views honour them.
 SET ROLE geoplatform_owner;
 
+-- Two whole numbers of 31 bits with their bits in turns, the first one lowest: neighbours in the plane are near in this order,
+-- and all that lies in a tile is one range (Morton 1966; the quadkey of Bing Maps, as a number).
+CREATE FUNCTION geoplatform.interleaved(across bigint, down bigint) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 20
+AS $$
+BEGIN
+    across := (across | (across << 16)) & 281470681808895;
+    across := (across | (across << 8)) & 71777214294589695;
+    across := (across | (across << 4)) & 1085102592571150095;
+    across := (across | (across << 2)) & 3689348814741910323;
+    across := (across | (across << 1)) & 6148914691236517205;
+    down := (down | (down << 16)) & 281470681808895;
+    down := (down | (down << 8)) & 71777214294589695;
+    down := (down | (down << 4)) & 1085102592571150095;
+    down := (down | (down << 2)) & 3689348814741910323;
+    down := (down | (down << 1)) & 6148914691236517205;
+    RETURN across | (down << 1);
+END
+$$;
+
+-- The tile of zoom 31 in which a position lies (degrees, EPSG:4326), interleaved; its first 2·z bits are its tile of zoom z.
+-- Beyond the latitudes of Web Mercator it is the last row's.
+CREATE FUNCTION geoplatform.quadkey(point geometry) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 30
+AS $$
+    SELECT geoplatform.interleaved(
+        least(2147483647, greatest(0, floor((public.ST_X(point) + 180) / 360 * 2147483648)))::bigint,
+        least(2147483647, greatest(0, floor(
+            (1 - asinh(tand(least(85.06, greatest(-85.06, public.ST_Y(point))))) / pi()) / 2 * 2147483648)))::bigint)
+$$;
+
 CREATE TABLE geoplatform.category (
     code text COLLATE "C" PRIMARY KEY CHECK (code ~ '^[a-z][a-z0-9_]*$'),
     kind text NOT NULL CHECK (kind IN ('merchant', 'service', 'association', 'project')),
@@ -61,9 +92,13 @@ CREATE TABLE geoplatform.place (
     commune_code_at_entry text COLLATE "C",
     geom geometry(Point, 4326) NOT NULL,
     shown_geom geometry(Point, 4326) GENERATED ALWAYS AS (CASE WHEN visibility = 'public' THEN geom END) STORED,
+    -- Web Mercator ends at 85.0511°: beyond it there is no tile, and the transformation fails at the poles.
     shown_geom_3857 geometry(Point, 3857) GENERATED ALWAYS AS (
-        -- Web Mercator ends at 85.0511°: beyond it there is no tile, and the transformation fails at the poles.
         CASE WHEN visibility = 'public' AND abs(public.ST_Y(geom)) < 85.0511 THEN public.ST_Transform(geom, 3857) END
+    ) STORED,
+    shown_quadkey bigint GENERATED ALWAYS AS (
+        CASE WHEN visibility = 'public' AND status = 'published' AND abs(public.ST_Y(geom)) < 85.0511
+             THEN geoplatform.quadkey(geom) END
     ) STORED,
     CONSTRAINT place_category_of_its_kind FOREIGN KEY (category, kind) REFERENCES geoplatform.category (code, kind),
     CONSTRAINT place_on_earth CHECK (public.ST_X(geom) BETWEEN -180 AND 180 AND public.ST_Y(geom) BETWEEN -90 AND 90)
@@ -71,9 +106,12 @@ CREATE TABLE geoplatform.place (
 COMMENT ON TABLE geoplatform.place IS 'A point on the map that somebody contributed or a register publishes (EPSG:4326).';
 COMMENT ON COLUMN geoplatform.place.commune_code_at_entry IS 'Where it lay when it was entered. Never changed.';
 COMMENT ON COLUMN geoplatform.place.shown_geom IS 'The position as the public may see it: none unless visibility is public.';
+COMMENT ON COLUMN geoplatform.place.shown_quadkey IS 'Where tiles show it (geoplatform.quadkey); none if they do not.';
 COMMENT ON COLUMN geoplatform.place.visibility IS 'public: the point; commune: only the commune; private: nobody but its keeper.';
 CREATE INDEX place_geom ON geoplatform.place USING gist (geom);                        -- verdicts of a new vintage
-CREATE INDEX place_shown_geom_3857 ON geoplatform.place USING gist (shown_geom_3857);  -- tiles
+CREATE INDEX place_shown_geom_3857 ON geoplatform.place USING gist (shown_geom_3857) WHERE shown_quadkey IS NOT NULL;  -- tiles
+CREATE INDEX place_shown_quadkey ON geoplatform.place (shown_quadkey) INCLUDE (fid, kind, category, licence)
+    WHERE shown_quadkey IS NOT NULL;                                       -- groups of places in tiles
 CREATE UNIQUE INDEX place_fid ON geoplatform.place (fid);                  -- QGIS, order in tiles
 
 -- How others call a place: a register's own number, a slug. One row per name, so that place itself keeps one key.

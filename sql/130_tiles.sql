@@ -1,114 +1,299 @@
 -- Tiles in Web Mercator (WebMercatorQuad). One function per layer makes the tile's features in tile coordinates
--- (0..4096, y down, margin 64); MVT and GeoJSON are two spellings of those same features.
+-- (0..4096, y down, margin 64); MVT and GeoJSON are two spellings of those same features. What is shown at which zoom stands
+-- in geoplatform.zoom_span. In PL/pgSQL, so that plans are kept: planning anew takes longer than most tiles.
 SET ROLE geoplatform_owner;
-
--- Zooms below this show places as clusters, from it on one by one.
-CREATE FUNCTION published.cluster_below_zoom() RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 12 $$;
 
 -- Envelope of a tile with its margin of 64/4096, EPSG:3857.
 CREATE FUNCTION published.tile_reach(z integer, x integer, y integer) RETURNS geometry
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$ SELECT public.ST_TileEnvelope(z, x, y, margin => 64.0 / 4096) $$;
 
--- Generalised limits of a level that a tile shows, in tile coordinates. at_vintage NULL: the active one; a staged or
--- unknown one gives no row.
-CREATE FUNCTION published.drawn(wanted text, z integer, x integer, y integer, at_vintage integer)
-RETURNS TABLE (vintage_id integer, vintage smallint, code text, geom geometry)
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 100
-SET search_path = geoplatform, public, pg_temp
+-- Metres of EPSG:3857 in a tile unit, 4096 to a tile's side.
+CREATE FUNCTION geoplatform.tile_unit(z integer) RETURNS double precision
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT 40075016.685578488 / (4096 * (1::bigint << z)) $$;
+
+-- Which copy of the limits a tile shows: none where there is no such vintage, or it is staged. at_vintage NULL: the active one.
+-- is_on_grid: the copy was made for this very zoom, and lies on its grid.
+CREATE FUNCTION geoplatform.tile_copy(z integer, at_vintage integer)
+RETURNS TABLE (vintage_id integer, vintage smallint, communes text, from_zoom smallint, is_on_grid boolean)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
-    SELECT shown.vintage_id, shown.year, shown.code, shown.tile_geom
-    FROM (SELECT d.vintage_id, v.year, d.code, ST_AsMVTGeom(d.geom, ST_TileEnvelope(z, x, y), 4096, 64, true) AS tile_geom
-          FROM drawing AS d JOIN vintage AS v ON v.id = d.vintage_id AND v.state <> 'staged'
-          WHERE d.vintage_id = coalesce(at_vintage, (SELECT a.id FROM vintage AS a WHERE a.state = 'active'))
-            AND d.level = wanted AND d.from_zoom = (SELECT max(from_zoom) FROM unnest(v.drawn_zooms) AS copies (from_zoom) WHERE from_zoom <= z)
-            AND d.geom && (SELECT published.tile_reach(z, x, y))) AS shown
-    WHERE shown.tile_geom IS NOT NULL
+    SELECT v.id, v.year, p.communes, copy.from_zoom, copy.from_zoom = z AND copy.from_zoom < copy.finest
+    FROM geoplatform.vintage AS v
+    JOIN geoplatform.zoom_policy AS p ON p.zoom = z
+    CROSS JOIN LATERAL (SELECT max(c.from_zoom) FILTER (WHERE c.from_zoom <= z) AS from_zoom, max(c.from_zoom) AS finest
+                        FROM unnest(v.drawn_zooms) AS c (from_zoom)) AS copy
+    WHERE v.state <> 'staged' AND v.id = coalesce(at_vintage, (SELECT a.id FROM geoplatform.vintage AS a WHERE a.state = 'active'))
+$$;
+
+-- Limits in tile coordinates; not STRICT and one expression, to be written into what calls it. What lies on the tile's grid and
+-- within its margin only moves there; ST_AsMVTGeom, which clips, rounds and repairs, takes ten times as long.
+CREATE FUNCTION geoplatform.in_tile(shape geometry, is_on_grid boolean, z integer, x integer, y integer) RETURNS geometry
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN is_on_grid AND shape OPERATOR(public.@) published.tile_reach(z, x, y)
+        THEN public.ST_SnapToGrid(public.ST_Affine(shape, 1 / geoplatform.tile_unit(z), 0, 0, -1 / geoplatform.tile_unit(z),
+                                                   20037508.342789244 / geoplatform.tile_unit(z) - x * 4096.0,
+                                                   20037508.342789244 / geoplatform.tile_unit(z) - y * 4096.0), 1)
+        ELSE public.ST_AsMVTGeom(shape, public.ST_TileEnvelope(z, x, y), 4096, 64, true) END
 $$;
 
 CREATE FUNCTION published.commune_features(z integer, x integer, y integer, at_vintage integer)
 RETURNS TABLE (fid bigint, code text, name text, department_code text, population integer, vintage smallint, geom geometry)
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
-    SELECT geoplatform.insee_fid(c.code), c.code, c.name, c.department_code, c.population, d.vintage, d.geom
-    FROM published.drawn('commune', z, x, y, at_vintage) AS d
-    JOIN commune AS c ON c.vintage_id = d.vintage_id AND c.code = d.code
-    ORDER BY 1
+DECLARE
+    copy record;
+BEGIN
+    SELECT * INTO copy FROM tile_copy(z, at_vintage);
+    IF copy.communes = 'names' THEN
+        RETURN QUERY
+        SELECT f.*
+        FROM (SELECT insee_fid(d.code), d.code, d.name, d.department_code, d.population, copy.vintage,
+                     in_tile(d.geom, copy.is_on_grid, z, x, y) AS tile_geom
+              FROM drawing AS d
+              WHERE d.vintage_id = copy.vintage_id AND d.level = 'commune' AND d.from_zoom = copy.from_zoom
+                AND d.geom && published.tile_reach(z, x, y)
+              OFFSET 0) AS f
+        WHERE f.tile_geom IS NOT NULL
+        ORDER BY 1;
+    ELSIF copy.communes = 'codes' THEN
+        RETURN QUERY
+        SELECT f.*
+        FROM (SELECT insee_fid(d.code), d.code, NULL::text, NULL::text, NULL::integer, copy.vintage,
+                     in_tile(d.geom, copy.is_on_grid, z, x, y) AS tile_geom
+              FROM drawing AS d
+              WHERE d.vintage_id = copy.vintage_id AND d.level = 'commune' AND d.from_zoom = copy.from_zoom
+                AND d.geom && published.tile_reach(z, x, y)
+              OFFSET 0) AS f
+        WHERE f.tile_geom IS NOT NULL
+        ORDER BY 1;
+    END IF;
+END
 $$;
 
 CREATE FUNCTION published.department_features(z integer, x integer, y integer, at_vintage integer)
 RETURNS TABLE (fid bigint, code text, name text, region_code text, vintage smallint, geom geometry)
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
-    SELECT insee_fid(u.code), u.code, u.name, u.region_code, d.vintage, d.geom
-    FROM published.drawn('department', z, x, y, at_vintage) AS d
-    JOIN department AS u ON u.vintage_id = d.vintage_id AND u.code = d.code
-    ORDER BY 1
+DECLARE
+    copy record;
+BEGIN
+    SELECT * INTO copy FROM tile_copy(z, at_vintage);
+    RETURN QUERY
+    SELECT insee_fid(u.code), u.code, u.name, u.region_code, copy.vintage, f.tile_geom
+    FROM (SELECT d.code, in_tile(d.geom, copy.is_on_grid, z, x, y) AS tile_geom
+          FROM drawing AS d
+          WHERE d.vintage_id = copy.vintage_id AND d.level = 'department' AND d.from_zoom = copy.from_zoom
+            AND d.geom && published.tile_reach(z, x, y)
+          OFFSET 0) AS f
+    JOIN department AS u ON u.vintage_id = copy.vintage_id AND u.code = f.code
+    WHERE f.tile_geom IS NOT NULL
+    ORDER BY 1;
+END
 $$;
 
--- Places, or below the clustering zoom one feature per cell, eight cells to a tile's side (64 pixels on a screen): a lone
--- place keeps its properties, several become a cluster at their centre with point_count and a count per kind. Nothing is
--- dropped, and each place is counted in one tile of a zoom only: cells have no margin.
-CREATE FUNCTION published.place_features(z integer, x integer, y integer)
-RETURNS TABLE (fid bigint, id uuid, kind text, category text, name text, source text, licence text, commune_code text,
-               point_count integer, merchants integer, services integer, associations integer, projects integer, geom geometry)
-LANGUAGE sql STABLE STRICT PARALLEL SAFE
+-- Places that tiles show whose quadkey is at least `first` and below `beyond`, filtered; a filter that is NULL takes all.
+CREATE FUNCTION geoplatform.shown_places(first bigint, beyond bigint, wanted_kind text, wanted_category text,
+    wanted_licence text, in_commune text, in_department text)
+RETURNS TABLE (fid bigint, quadkey bigint, kind text, x bigint, y bigint)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1000
+SET search_path = geoplatform, public, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
-    WITH near AS (
-        SELECT p.fid, p.id, p.kind, p.category, p.name, p.source, p.licence, p.commune_code, p.geom_3857,
-               CASE WHEN z >= published.cluster_below_zoom() THEN p.fid
-                    ELSE floor((public.ST_X(p.geom_3857) + 20037508.342789244) / cell.side)::bigint END AS across,
-               CASE WHEN z >= published.cluster_below_zoom() THEN 0
-                    ELSE floor((20037508.342789244 - public.ST_Y(p.geom_3857)) / cell.side)::bigint END AS down
-        FROM published.places AS p, (SELECT 40075016.685578488 / (1::bigint << z) / 8) AS cell (side)
-        WHERE p.geom_3857 && published.tile_reach(z, x, y)
-    ), grouped AS (
-        SELECT min(n.fid) AS fid, count(*)::integer AS point_count,
-               min(n.id::text)::uuid AS id, min(n.kind) AS kind, min(n.category) AS category, min(n.name) AS name,
-               min(n.source) AS source, min(n.licence) AS licence, min(n.commune_code) AS commune_code,
-               count(*) FILTER (WHERE n.kind = 'merchant')::integer AS merchants,
-               count(*) FILTER (WHERE n.kind = 'service')::integer AS services,
-               count(*) FILTER (WHERE n.kind = 'association')::integer AS associations,
-               count(*) FILTER (WHERE n.kind = 'project')::integer AS projects,
-               public.ST_SetSRID(public.ST_MakePoint(avg(public.ST_X(n.geom_3857)), avg(public.ST_Y(n.geom_3857))), 3857) AS centre
-        FROM near AS n
-        WHERE z >= published.cluster_below_zoom()
-           OR (least(n.across / 8, (1 << z) - 1) = x AND least(n.down / 8, (1 << z) - 1) = y)
-        GROUP BY n.across, n.down
+DECLARE
+    active integer;
+BEGIN
+    IF in_commune IS NULL AND in_department IS NULL THEN
+        RETURN QUERY
+        SELECT p.fid, p.shown_quadkey, p.kind, round(100 * ST_X(p.shown_geom_3857))::bigint, round(100 * ST_Y(p.shown_geom_3857))::bigint
+        FROM place AS p
+        WHERE p.shown_quadkey >= first AND p.shown_quadkey < beyond
+          AND (wanted_kind IS NULL OR p.kind = wanted_kind) AND (wanted_category IS NULL OR p.category = wanted_category)
+          AND (wanted_licence IS NULL OR p.licence = wanted_licence);
+        RETURN;
+    END IF;
+    SELECT v.id INTO active FROM vintage AS v WHERE v.state = 'active';
+    RETURN QUERY
+    SELECT p.fid, p.shown_quadkey, p.kind, round(100 * ST_X(p.shown_geom_3857))::bigint, round(100 * ST_Y(p.shown_geom_3857))::bigint
+    FROM commune AS c
+    JOIN placement AS l ON l.vintage_id = active AND l.commune_code = c.code
+    JOIN place AS p ON p.id = l.place_id
+    WHERE c.vintage_id = active AND (in_commune IS NULL OR c.code = in_commune)
+      AND (in_department IS NULL OR c.department_code = in_department)
+      AND p.shown_quadkey >= first AND p.shown_quadkey < beyond
+      AND (wanted_kind IS NULL OR p.kind = wanted_kind) AND (wanted_category IS NULL OR p.category = wanted_category)
+      AND (wanted_licence IS NULL OR p.licence = wanted_licence);
+END
+$$;
+
+-- Groups of the places in a tile, one row per cell: how many of each kind, the sums of their positions (centimetres), the
+-- quadkeys of the first and last of them, fid of the first. level: zoom of the tiles that are the cells.
+CREATE FUNCTION geoplatform.place_groups(z integer, x integer, y integer, level integer, kept boolean, wanted_kind text,
+    wanted_category text, wanted_licence text, in_commune text, in_department text)
+RETURNS TABLE (cell bigint, merchants bigint, services bigint, associations bigint, projects bigint, sum_x numeric, sum_y numeric,
+               first_key bigint, last_key bigint, fid bigint)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 64
+SET search_path = geoplatform, public, pg_temp
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    tile bigint := interleaved(x, y);
+    shift integer := 62 - 2 * level;
+    inside integer := 2 * (level - z);
+BEGIN
+    IF NOT kept OR num_nonnulls(wanted_category, wanted_licence, in_commune, in_department) > 0 THEN
+        RETURN QUERY
+        SELECT p.quadkey >> shift, count(*) FILTER (WHERE p.kind = 'merchant'), count(*) FILTER (WHERE p.kind = 'service'),
+               count(*) FILTER (WHERE p.kind = 'association'), count(*) FILTER (WHERE p.kind = 'project'),
+               sum(p.x), sum(p.y), min(p.quadkey), max(p.quadkey), min(p.fid)
+        FROM shown_places(tile << (62 - 2 * z), (tile + 1) << (62 - 2 * z), wanted_kind, wanted_category, wanted_licence,
+                          in_commune, in_department) AS p
+        GROUP BY 1;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH part AS (
+        SELECT c.cell, c.kind, c.places, c.sum_x, c.sum_y
+        FROM place_cell AS c
+        WHERE c.zoom = z AND c.cell >= tile << inside AND c.cell < (tile + 1) << inside
+          AND (wanted_kind IS NULL OR c.kind = wanted_kind)
+        UNION ALL
+        SELECT d.quadkey >> shift, d.kind, d.places, d.places * d.x, d.places * d.y
+        FROM place_cell_delta AS d
+        WHERE d.quadkey >> (62 - 2 * z) = tile AND (wanted_kind IS NULL OR d.kind = wanted_kind)
+    ), whole AS (
+        SELECT p.cell, coalesce(sum(p.places) FILTER (WHERE p.kind = 'merchant'), 0) AS merchants,
+               coalesce(sum(p.places) FILTER (WHERE p.kind = 'service'), 0) AS services,
+               coalesce(sum(p.places) FILTER (WHERE p.kind = 'association'), 0) AS associations,
+               coalesce(sum(p.places) FILTER (WHERE p.kind = 'project'), 0) AS projects,
+               sum(p.sum_x) AS sum_x, sum(p.sum_y) AS sum_y
+        FROM part AS p GROUP BY p.cell HAVING sum(p.places) > 0
     )
-    SELECT g.fid,
-           CASE WHEN g.point_count = 1 THEN g.id END,
-           CASE WHEN g.point_count = 1 THEN g.kind END,
-           CASE WHEN g.point_count = 1 THEN g.category END,
-           CASE WHEN g.point_count = 1 THEN g.name END,
-           CASE WHEN g.point_count = 1 THEN g.source END,
-           CASE WHEN g.point_count = 1 THEN g.licence END,
-           CASE WHEN g.point_count = 1 THEN g.commune_code END,
-           g.point_count, g.merchants, g.services, g.associations, g.projects,
-           public.ST_AsMVTGeom(g.centre, public.ST_TileEnvelope(z, x, y), 4096, 64, true)
-    FROM grouped AS g
-    WHERE public.ST_AsMVTGeom(g.centre, public.ST_TileEnvelope(z, x, y), 4096, 64, true) IS NOT NULL
-    ORDER BY g.fid
+    SELECT w.*, head.shown_quadkey, tail.shown_quadkey, head.fid
+    FROM whole AS w
+    CROSS JOIN LATERAL (
+        SELECT p.shown_quadkey, p.fid FROM place AS p
+        WHERE p.shown_quadkey >= w.cell << shift AND p.shown_quadkey < (w.cell + 1) << shift
+          AND (wanted_kind IS NULL OR p.kind = wanted_kind)
+        ORDER BY p.shown_quadkey LIMIT 1) AS head
+    CROSS JOIN LATERAL (
+        SELECT p.shown_quadkey FROM place AS p
+        WHERE p.shown_quadkey >= w.cell << shift AND p.shown_quadkey < (w.cell + 1) << shift
+          AND (wanted_kind IS NULL OR p.kind = wanted_kind)
+        ORDER BY p.shown_quadkey DESC LIMIT 1) AS tail;
+END
 $$;
 
--- A layer as Mapbox Vector Tile 2.1; empty bytes where nothing lies. at_vintage: number of a vintage, for the layers of limits;
--- NULL is the active one.
-CREATE FUNCTION published.tile_mvt(layer text, z integer, x integer, y integer, at_vintage integer DEFAULT NULL) RETURNS bytea
-LANGUAGE sql STABLE PARALLEL SAFE
+-- Places, or as the zoom policy says one feature per cell of a grid: a lone place keeps its properties, several become a
+-- cluster at their centre with point_count, a count per kind, cluster_id (stable as long as its cell holds several) and
+-- expansion_zoom (where they are no longer one; NULL if never). Nothing is dropped, and each place is counted in one tile of a
+-- zoom only: cells have no margin. Where places are shown one by one and a tile holds too many, they are grouped all the same.
+-- Filters that are NULL take all; commune and department are those of the active vintage.
+CREATE FUNCTION published.place_features(z integer, x integer, y integer, wanted_kind text DEFAULT NULL,
+    wanted_category text DEFAULT NULL, wanted_licence text DEFAULT NULL, in_commune text DEFAULT NULL, in_department text DEFAULT NULL)
+RETURNS TABLE (fid bigint, id uuid, kind text, category text, name text, source text, licence text, commune_code text,
+               point_count integer, merchants integer, services integer, associations integer, projects integer,
+               cluster_id bigint, expansion_zoom integer, geom geometry)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
-    SELECT CASE layer
-        WHEN 'communes' THEN (SELECT public.ST_AsMVT(f, 'communes', 4096, 'geom', 'fid')
-                              FROM (SELECT * FROM published.commune_features(z, x, y, at_vintage) ORDER BY fid) AS f)
-        WHEN 'departments' THEN (SELECT public.ST_AsMVT(f, 'departments', 4096, 'geom', 'fid')
-                                 FROM (SELECT * FROM published.department_features(z, x, y, at_vintage) ORDER BY fid) AS f)
-        WHEN 'places' THEN (SELECT public.ST_AsMVT(f, 'places', 4096, 'geom', 'fid')
-                            FROM (SELECT fid, id::text, kind, category, name, source, licence, commune_code, point_count,
-                                         merchants, services, associations, projects, geom
-                                  FROM published.place_features(z, x, y) ORDER BY fid) AS f)
-    END
+DECLARE
+    many CONSTANT integer := 2000;
+    unit double precision := tile_unit(z);
+    left_x double precision := x * 4096.0 - 20037508.342789244 / unit;
+    top_y double precision := y * 4096.0 - 20037508.342789244 / unit;
+    reach geometry := published.tile_reach(z, x, y);
+    active integer;
+    policy record;
+    single_from integer;
+BEGIN
+    SELECT v.id INTO active FROM vintage AS v WHERE v.state = 'active';
+    SELECT p.places, least(p.level, 25) AS level INTO policy FROM zoom_policy AS p WHERE p.zoom = z;
+    IF policy.places = 'single' AND many >= (
+        SELECT count(*)
+        FROM (SELECT FROM place AS p
+              WHERE p.shown_geom_3857 && reach AND p.shown_quadkey IS NOT NULL
+                AND (wanted_kind IS NULL OR p.kind = wanted_kind) AND (wanted_category IS NULL OR p.category = wanted_category)
+                AND (wanted_licence IS NULL OR p.licence = wanted_licence)
+              LIMIT many + 1) AS some_places)
+    THEN
+        RETURN QUERY
+        SELECT p.fid, p.id, p.kind, p.category, p.name, p.source, p.licence, l.commune_code, 1,
+               (p.kind = 'merchant')::integer, (p.kind = 'service')::integer, (p.kind = 'association')::integer,
+               (p.kind = 'project')::integer, NULL::bigint, NULL::integer,
+               ST_Point(round(ST_X(p.shown_geom_3857) / unit - left_x), round(-ST_Y(p.shown_geom_3857) / unit - top_y))
+        FROM place AS p
+        JOIN placement AS l ON l.place_id = p.id AND l.vintage_id = active
+        WHERE p.shown_geom_3857 && reach AND p.shown_quadkey IS NOT NULL
+          AND (wanted_kind IS NULL OR p.kind = wanted_kind) AND (wanted_category IS NULL OR p.category = wanted_category)
+          AND (wanted_licence IS NULL OR p.licence = wanted_licence)
+          AND (in_commune IS NULL OR l.commune_code = in_commune)
+          AND (in_department IS NULL OR EXISTS (SELECT FROM commune AS c WHERE c.vintage_id = active AND c.code = l.commune_code
+                                                AND c.department_code = in_department))
+        ORDER BY p.fid;
+        RETURN;
+    END IF;
+    SELECT min(p.zoom) INTO single_from FROM zoom_policy AS p WHERE p.places = 'single';
+    RETURN QUERY
+    SELECT coalesce(s.fid, g.id_of_cell), s.id, s.kind, s.category, s.name, s.source, s.licence, l.commune_code,
+           g.places, g.merchants::integer, g.services::integer, g.associations::integer, g.projects::integer,
+           CASE WHEN g.places > 1 THEN g.id_of_cell END,
+           CASE WHEN g.places = 1 THEN NULL
+                WHEN z < single_from THEN least(single_from, g.divided_at - policy.level + z)
+                WHEN g.divided_at <= 25 THEN g.divided_at - policy.level + z END,
+           ST_Point(round(g.sum_x::double precision / (100 * g.places) / unit - left_x),
+                    round(-g.sum_y::double precision / (100 * g.places) / unit - top_y))
+    FROM (SELECT r.*, (r.merchants + r.services + r.associations + r.projects)::integer AS places,
+                 (1::bigint << 52) + (1::bigint << 2 * policy.level) + r.cell AS id_of_cell,
+                 -- zoom of the first tiles that lie between the first and the last place: from the leading bits they share
+                 CASE WHEN r.first_key = r.last_key THEN 99
+                      ELSE 32 - (length(ltrim((r.first_key # r.last_key)::bit(64)::text, '0')) + 1) / 2 END AS divided_at
+          FROM place_groups(z, x, y, policy.level, policy.places = 'kept', wanted_kind, wanted_category, wanted_licence,
+                            in_commune, in_department) AS r OFFSET 0) AS g
+    LEFT JOIN place AS s ON g.places = 1 AND s.fid = g.fid
+    LEFT JOIN placement AS l ON l.place_id = s.id AND l.vintage_id = active
+    ORDER BY 1;
+END
+$$;
+
+-- Layers as Mapbox Vector Tile 2.1; empty bytes where nothing lies. `all` is communes, departments and places in one tile.
+-- at_vintage: number of a vintage, for the limits; NULL is the active one. Filters are of places.
+CREATE FUNCTION published.tile_mvt(layer text, z integer, x integer, y integer, at_vintage integer DEFAULT NULL,
+    wanted_kind text DEFAULT NULL, wanted_category text DEFAULT NULL, wanted_licence text DEFAULT NULL,
+    in_commune text DEFAULT NULL, in_department text DEFAULT NULL) RETURNS bytea
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    tile bytea := '';
+    part bytea;
+BEGIN
+    IF layer IN ('communes', 'all') THEN
+        SELECT public.ST_AsMVT(f, 'communes', 4096, 'geom', 'fid') INTO part
+        FROM published.commune_features(z, x, y, at_vintage) AS f;
+        tile := tile || part;
+    END IF;
+    IF layer IN ('departments', 'all') THEN
+        SELECT public.ST_AsMVT(f, 'departments', 4096, 'geom', 'fid') INTO part
+        FROM published.department_features(z, x, y, at_vintage) AS f;
+        tile := tile || part;
+    END IF;
+    IF layer IN ('places', 'all') THEN
+        SELECT public.ST_AsMVT(f, 'places', 4096, 'geom', 'fid') INTO part
+        FROM (SELECT p.fid, p.id::text, p.kind, p.category, p.name, p.source, p.licence, p.commune_code, p.point_count,
+                     p.merchants, p.services, p.associations, p.projects, p.cluster_id, p.expansion_zoom, p.geom
+              FROM published.place_features(z, x, y, wanted_kind, wanted_category, wanted_licence, in_commune, in_department) AS p) AS f;
+        tile := tile || part;
+    END IF;
+    RETURN tile;
+END
 $$;
 
 -- One feature's geometry from tile coordinates to GeoJSON: longitude/latitude, RFC 7946 winding, as many decimals as
@@ -124,25 +309,56 @@ AS $$
     FROM (SELECT 40075016.685578488 / (4096 * (1::bigint << z))) AS tile (unit)
 $$;
 
--- A layer as a GeoJSON FeatureCollection (RFC 7946): the same features as its vector tile.
-CREATE FUNCTION published.tile_geojson(layer text, z integer, x integer, y integer, at_vintage integer DEFAULT NULL) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
+-- Layers as a GeoJSON FeatureCollection (RFC 7946): the same features as in the vector tile. In `all`, whose layers number
+-- their features each for itself, the property `layer` says of which one it is, and the identifier begins with it.
+CREATE FUNCTION published.tile_geojson(layer text, z integer, x integer, y integer, at_vintage integer DEFAULT NULL,
+    wanted_kind text DEFAULT NULL, wanted_category text DEFAULT NULL, wanted_licence text DEFAULT NULL,
+    in_commune text DEFAULT NULL, in_department text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET plan_cache_mode = force_generic_plan
 AS $$
-    WITH feature (fid, geometry, properties) AS (
-        SELECT f.fid, published.tile_geometry_json(f.geom, z, x, y), to_jsonb(f) - 'geom' - 'fid'
-        FROM published.commune_features(z, x, y, at_vintage) AS f WHERE layer = 'communes'
-        UNION ALL
-        SELECT f.fid, published.tile_geometry_json(f.geom, z, x, y), to_jsonb(f) - 'geom' - 'fid'
-        FROM published.department_features(z, x, y, at_vintage) AS f WHERE layer = 'departments'
-        UNION ALL
-        SELECT f.fid, published.tile_geometry_json(f.geom, z, x, y), jsonb_strip_nulls(to_jsonb(f) - 'geom' - 'fid')
-        FROM published.place_features(z, x, y) AS f WHERE layer = 'places'
-    )
-    SELECT '{"type":"FeatureCollection","features":['
-        || coalesce(string_agg(json_build_object('type', 'Feature', 'id', fid, 'geometry', geometry, 'properties', properties)::text,
-                               ',' ORDER BY fid), '')
-        || ']}'
-    FROM feature
+DECLARE
+    collected CONSTANT text := $feature$
+        SELECT string_agg(json_build_object(
+            'type', 'Feature', 'id', %s, 'geometry', published.tile_geometry_json(f.geom, $1, $2, $3),
+            'properties', jsonb_strip_nulls(to_jsonb(f) - 'geom' - 'fid')%s)::text, ',' ORDER BY f.fid)
+        FROM published.%s AS f
+    $feature$;
+    layers CONSTANT text[] := ARRAY['communes', 'departments', 'places'];
+    sources CONSTANT text[] := ARRAY['commune_features($1, $2, $3, $4)', 'department_features($1, $2, $3, $4)',
+                                     'place_features($1, $2, $3, $5, $6, $7, $8, $9)'];
+    whole text;
+    part text;
+BEGIN
+    FOR number IN 1 .. 3 LOOP
+        CONTINUE WHEN layer NOT IN (layers[number], 'all');
+        EXECUTE format(collected,
+                       CASE layer WHEN 'all' THEN format('%L || f.fid', layers[number] || '.') ELSE 'f.fid' END,
+                       CASE layer WHEN 'all' THEN format(' || jsonb_build_object(''layer'', %L)', layers[number]) END,
+                       sources[number])
+        INTO part USING z, x, y, at_vintage, wanted_kind, wanted_category, wanted_licence, in_commune, in_department;
+        whole := concat_ws(',', whole, part);
+    END LOOP;
+    RETURN '{"type":"FeatureCollection","features":[' || coalesce(whole, '') || ']}';
+END
+$$;
+
+
+-- Identifier of this installation of the database: tiles kept elsewhere are of one and no other.
+CREATE FUNCTION published.installation_id() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = geoplatform, pg_temp
+AS $$ SELECT i.id::text FROM installation AS i ORDER BY i.schema_version DESC LIMIT 1 $$;
+
+-- What was committed since a snapshot and touches tiles, beside this moment's own snapshot (one row at least, without layer
+-- where there is nothing). Numbers are drawn before their transaction commits, so not they but snapshots tell what was seen.
+CREATE FUNCTION published.tile_touches(since pg_snapshot)
+RETURNS TABLE (moment text, latest bigint, seen_at timestamptz, layer text, quadkey bigint)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = geoplatform, pg_temp
+AS $$
+    SELECT pg_current_snapshot()::text, (SELECT coalesce(max(m.seq), 0) FROM tile_touch AS m), now(), t.layer, t.quadkey
+    FROM (VALUES (1)) AS one
+    LEFT JOIN tile_touch AS t ON t.transaction_id >= pg_snapshot_xmin(since) AND NOT pg_visible_in_snapshot(t.transaction_id, since)
 $$;
 
 RESET ROLE;

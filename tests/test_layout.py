@@ -25,8 +25,10 @@ MAY: dict[str, set[str]] = {
         "geoplatform.errors",
         "geoplatform.config",
     },
+    "geoplatform.tiles": {"geoplatform.store", "geoplatform.model", "geoplatform.errors"},
     "geoplatform.web": {
         "geoplatform",
+        "geoplatform.tiles",
         "geoplatform.store",
         "geoplatform.encode",
         "geoplatform.model",
@@ -43,6 +45,7 @@ MAY: dict[str, set[str]] = {
     "geoplatform.cli": {
         "geoplatform",
         "geoplatform.session",
+        "geoplatform.tiles",
         "geoplatform.store",
         "geoplatform.embedded",
         "geoplatform.progress",

@@ -119,7 +119,7 @@ _PASSAGES_OF_UNSETTLED = text(f"""
     SELECT NULL, NULL, NULL, NULL,
            (SELECT count(*) FROM geoplatform.placement AS l WHERE l.vintage_id = :later)
            - (SELECT count(*) FROM unsettled AS u JOIN geoplatform.placement AS l ON l.place_id = u.id AND l.vintage_id = :later)
-""")
+""")  # noqa: S608 - our own parts
 _ORDER = ("unexpected", "now_outside", "now_border", "was_border", "now_inside", "allowed")
 
 

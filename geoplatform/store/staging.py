@@ -43,7 +43,15 @@ COPIED: dict[str, dict[str, pa.DataType]] = {
         "area_km2": pa.float64(),
         "geom": _EWKB,
     },
-    "drawing": {"level": _TEXT, "from_zoom": pa.int16(), "code": _TEXT, "geom": _EWKB},
+    "drawing": {
+        "level": _TEXT,
+        "from_zoom": pa.int16(),
+        "code": _TEXT,
+        "name": _TEXT,
+        "department_code": _TEXT,
+        "population": pa.int32(),
+        "geom": _EWKB,
+    },
     "vintage_finding": {
         "ordinal": pa.int32(),
         "kind": _TEXT,
@@ -156,8 +164,18 @@ def name_communes(connection: Connection, vintage_id: int) -> None:
 
 def zoom_spans(connection: Connection) -> list[tuple[int, float]]:
     """(lowest zoom, tolerance in metres of EPSG:3857) of each span of zooms that shares one generalised copy."""
-    rows = connection.execute(text("SELECT from_zoom, tolerance_m FROM geoplatform.zoom_span ORDER BY from_zoom"))
+    rows = connection.execute(
+        text(
+            "SELECT min(from_zoom) AS from_zoom, tolerance_m FROM geoplatform.zoom_span GROUP BY tolerance_m ORDER BY 1"
+        )
+    )
     return [(row.from_zoom, row.tolerance_m) for row in rows]
+
+
+def communes_from_zoom(connection: Connection) -> int:
+    """The lowest zoom at which maps show communes."""
+    query = text("SELECT min(from_zoom) FROM geoplatform.zoom_span WHERE communes <> 'none'")
+    return int(connection.execute(query).scalar_one())
 
 
 def previous_areas(connection: Connection, vintage_id: int) -> dict[str, float]:
@@ -222,10 +240,10 @@ def territories_of(connection: Connection, vintage_id: int) -> list[str]:
 
 
 def communes_of_territory(connection: Connection, vintage_id: int, territory: str) -> list[Row]:
-    """(code, department, region, EPCI, geometry as WKB) of a territory's communes with limits, by code."""
+    """(code, name, population, department, region, EPCI, geometry as WKB) of a territory's communes with limits, by code."""
     rows = connection.execute(
         text("""
-            SELECT code, department_code, region_code, epci_code, ST_AsBinary(geom) FROM geoplatform.commune
+            SELECT code, name, population, department_code, region_code, epci_code, ST_AsBinary(geom) FROM geoplatform.commune
             WHERE vintage_id = :id AND geom IS NOT NULL AND territory_code = :of ORDER BY code
         """),
         {"id": vintage_id, "of": territory},

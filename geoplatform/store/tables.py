@@ -233,6 +233,41 @@ place = Table(
     Column("geom", Geometry("POINT", srid=4326, spatial_index=False), nullable=False),
     _geometry("POINT", 4326, "shown_geom"),
     _geometry("POINT", 3857, "shown_geom_3857"),
+    Column("shown_quadkey", BigInteger),
+    schema="geoplatform",
+)
+
+place_cell = Table(
+    "place_cell",
+    metadata,
+    Column("zoom", SmallInteger, primary_key=True),
+    Column("cell", BigInteger, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("places", Integer, nullable=False),
+    Column("sum_x", BigInteger, nullable=False),
+    Column("sum_y", BigInteger, nullable=False),
+    schema="geoplatform",
+)
+
+place_cell_delta = Table(
+    "place_cell_delta",
+    metadata,
+    Column("quadkey", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("places", SmallInteger, nullable=False),
+    Column("x", BigInteger, nullable=False),
+    Column("y", BigInteger, nullable=False),
+    schema="geoplatform",
+)
+
+tile_touch = Table(
+    "tile_touch",
+    metadata,
+    Column("seq", BigInteger, primary_key=True),
+    Column("transaction_id", Xid8, nullable=False),
+    Column("touched_at", DateTime(timezone=True), nullable=False),
+    Column("layer", Text, nullable=False),
+    Column("quadkey", BigInteger),
     schema="geoplatform",
 )
 
@@ -314,6 +349,20 @@ zoom_span = Table(
     metadata,
     Column("from_zoom", SmallInteger, primary_key=True),
     Column("tolerance_m", Double, nullable=False),
+    Column("communes", Text, nullable=False),
+    Column("cell_bits", SmallInteger, nullable=False),
+    Column("places", Text, nullable=False),
+    schema="geoplatform",
+)
+
+zoom_policy = Table(
+    "zoom_policy",
+    metadata,
+    Column("zoom", Integer),
+    Column("tolerance_m", Double),
+    Column("communes", Text),
+    Column("places", Text),
+    Column("level", Integer),
     schema="geoplatform",
 )
 
@@ -324,6 +373,9 @@ drawing = Table(
     Column("level", Text, primary_key=True),
     Column("from_zoom", SmallInteger, primary_key=True),
     Column("code", Text, primary_key=True),
+    Column("name", Text),
+    Column("department_code", Text),
+    Column("population", Integer),
     Column("geom", Geometry("MULTIPOLYGON", srid=3857, spatial_index=False), nullable=False),
     schema="geoplatform",
 )
@@ -369,6 +421,7 @@ former_commune = Table(
 installation = Table(
     "installation",
     metadata,
+    Column("id", Uuid, nullable=False),
     Column("schema_version", Integer, nullable=False),
     Column("sql_sha256", Text, nullable=False),
     Column("installed_at", DateTime(timezone=True), nullable=False),

@@ -1,7 +1,9 @@
-"""Tiles as PostgreSQL makes them. From the web."""
+"""Tiles as PostgreSQL makes them, and what has changed since. From `geoplatform.tiles` and the web."""
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import astuple, dataclass
 from enum import StrEnum
 
 from sqlalchemy import Connection, text
@@ -16,10 +18,45 @@ class Layer(StrEnum):
     COMMUNES = "communes"
     DEPARTMENTS = "departments"
     PLACES = "places"
+    ALL = "all"
+
+    @property
+    def has_limits(self) -> bool:
+        """Whether it depends on a vintage."""
+        return self is not Layer.PLACES
+
+    @property
+    def has_places(self) -> bool:
+        """Whether it depends on places, and filters of places mean something."""
+        return self in (Layer.PLACES, Layer.ALL)
 
 
-_MVT = text("SELECT published.tile_mvt(:layer, :z, :x, :y, :vintage)")
-_GEOJSON = text("SELECT published.tile_geojson(:layer, :z, :x, :y, :vintage)")
+@dataclass(frozen=True, slots=True)
+class PlaceFilter:
+    """Which places a tile shows; None takes all. Codes are INSEE codes in the active vintage, `licence` an SPDX identifier."""
+
+    kind: str | None = None
+    category: str | None = None
+    licence: str | None = None
+    commune: str | None = None
+    department: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Touches:
+    """What changed between two moments. `quadkeys`: of places, None if too many to tell; `limits`: all of them."""
+
+    moment: str
+    latest: int
+    seen_at: dt.datetime
+    quadkeys: tuple[int, ...] | None
+    limits: bool
+
+
+_BINDS = ":layer, :z, :x, :y, :vintage, :kind, :category, :licence, :commune, :department"
+_MVT = text(f"SELECT published.tile_mvt({_BINDS})")
+_GEOJSON = text(f"SELECT published.tile_geojson({_BINDS})")
+_NO_FILTER = PlaceFilter()
 
 
 def layer_named(name: str) -> Layer:
@@ -30,15 +67,44 @@ def layer_named(name: str) -> Layer:
         raise UnknownLayer(name[:40]) from error
 
 
-def mvt(connection: Connection, layer: Layer, tile: TileAddress, vintage: int | None = None) -> bytes:
+def mvt(
+    connection: Connection, layer: Layer, tile: TileAddress, vintage: int | None = None, only: PlaceFilter = _NO_FILTER
+) -> bytes:
     """The tile as Mapbox Vector Tile 2.1; empty bytes where nothing lies. `vintage`: number, None for the active one."""
-    return bytes(connection.execute(_MVT, _binds(layer, tile, vintage)).scalar_one() or b"")
+    return bytes(connection.execute(_MVT, _binds(layer, tile, vintage, only)).scalar_one() or b"")
 
 
-def geojson(connection: Connection, layer: Layer, tile: TileAddress, vintage: int | None = None) -> str:
+def geojson(
+    connection: Connection, layer: Layer, tile: TileAddress, vintage: int | None = None, only: PlaceFilter = _NO_FILTER
+) -> str:
     """The same features as a GeoJSON FeatureCollection."""
-    return str(connection.execute(_GEOJSON, _binds(layer, tile, vintage)).scalar_one())
+    return str(connection.execute(_GEOJSON, _binds(layer, tile, vintage, only)).scalar_one())
 
 
-def _binds(layer: Layer, tile: TileAddress, vintage: int | None) -> dict[str, object]:
-    return {"layer": layer.value, "z": tile.z, "x": tile.x, "y": tile.y, "vintage": vintage}
+def _binds(layer: Layer, tile: TileAddress, vintage: int | None, only: PlaceFilter) -> dict[str, object]:
+    kind, category, licence, commune, department = astuple(only)
+    return {
+        "layer": layer.value, "z": tile.z, "x": tile.x, "y": tile.y, "vintage": vintage, "kind": kind,
+        "category": category, "licence": licence, "commune": commune, "department": department,
+    }  # fmt: skip
+
+
+def installation(connection: Connection) -> str:
+    """What tells this database from every other: tiles of the one are not those of the other."""
+    return str(connection.execute(text("SELECT published.installation_id()")).scalar_one())
+
+
+def touches(connection: Connection, since: str | None) -> Touches:
+    """What has been committed since a moment (an earlier answer's `moment`); None for the beginning: nothing is told then."""
+    rows = connection.execute(
+        text("SELECT moment, latest, seen_at, layer, quadkey FROM published.tile_touches(CAST(:since AS pg_snapshot))"),
+        {"since": since},
+    ).all()
+    of_places = [row.quadkey for row in rows if row.layer == "places"]
+    return Touches(
+        moment=rows[0].moment,
+        latest=rows[0].latest,
+        seen_at=rows[0].seen_at,
+        quadkeys=None if None in of_places else tuple(of_places),
+        limits=any(row.layer == "limits" for row in rows),
+    )

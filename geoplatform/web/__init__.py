@@ -21,6 +21,7 @@ from geoplatform.web import (
     tiles,
     vintages,
 )
+from geoplatform.web.front import Front
 
 #: Largest request body, in bytes: a place with its longest texts in the longest escapes fits four times.
 MAX_BODY = 128 * 1024
@@ -47,4 +48,9 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     limits.attach(app, settings)
     for room in (home, communes, vintages, places, tiles, api, health):
         app.register_blueprint(room.blueprint)
+    with app.app_context():
+        kept, figures = context.tiles(), context.tile_metrics()
+    if settings.tile_folder is not None:
+        app.wsgi_app = Front(app.wsgi_app, kept, figures)  # type: ignore[method-assign, assignment]
+        kept.follow()
     return app

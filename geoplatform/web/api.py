@@ -34,6 +34,7 @@ def submit() -> Response:
         return submission, new, places.get(connection, submission.id)
 
     submission, new, stored = context.store().writing(work)
+    context.tiles().refresh()
     body = encode.place_feature(stored) if stored else {"type": "Feature", "id": str(submission.id)}
     response = make_response(encode.dumps(body), 201 if new else 200)
     response.mimetype = "application/geo+json"

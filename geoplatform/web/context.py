@@ -17,7 +17,9 @@ from geoplatform.errors import Misuse, UnknownVintage
 from geoplatform.model import Vintage
 from geoplatform.store import vintages
 from geoplatform.store.engine import Store
+from geoplatform.tiles import Tiles
 from geoplatform.web import params
+from geoplatform.web.counting import TileMetrics
 
 T = TypeVar("T")
 _KEY = "geoplatform"
@@ -28,7 +30,10 @@ BUNDLE = Path(__file__).parent / "static" / "bundle"
 
 def attach(app: Flask, settings: Settings, store: Store | None) -> None:
     """Give the application its settings and store, and the templates what they all use."""
-    app.extensions[_KEY] = (settings, store or open_store(settings), {})
+    opened = store or open_store(settings)
+    figures = TileMetrics()
+    kept = Tiles(opened, settings.tile_folder, figures.count)
+    app.extensions[_KEY] = (settings, opened, {}, kept, figures)
     app.context_processor(lambda: {"asset": asset, "version": __version__, "vintage": active_vintage()})
 
 
@@ -50,6 +55,16 @@ def settings() -> Settings:
 def store() -> Store:
     """Store of the running application."""
     return current_app.extensions[_KEY][1]  # type: ignore[no-any-return]
+
+
+def tiles() -> Tiles:
+    """Tiles of the running application, kept or made."""
+    return current_app.extensions[_KEY][3]  # type: ignore[no-any-return]
+
+
+def tile_metrics() -> TileMetrics:
+    """What became of the tiles that were asked for."""
+    return current_app.extensions[_KEY][4]  # type: ignore[no-any-return]
 
 
 def remembered(name: str, seconds: float, make: Callable[[], T]) -> T:

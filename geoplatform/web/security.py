@@ -10,9 +10,17 @@ CSP = (
     "worker-src 'self' blob:; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'self'"
 )
+_YEAR_S = 31_536_000
+HEADERS = [
+    ("Content-Security-Policy", CSP),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "strict-origin-when-cross-origin"),
+    ("Permissions-Policy", "camera=(), microphone=(), payment=(), usb=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+]
+HSTS = ("Strict-Transport-Security", f"max-age={_YEAR_S}")
 _OPEN_DATA = ("/tiles/", "/communes", "/places/", "/api/v1/place")
 _DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE", "HTTP_DATE")
-_YEAR_S = 31_536_000
 
 
 def attach(app: Flask) -> None:
@@ -28,13 +36,8 @@ def attach(app: Flask) -> None:
 
     @app.after_request
     def add(response: Response) -> Response:
-        response.headers.setdefault("Content-Security-Policy", CSP)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
-        response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), payment=(), usb=()")
-        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        if request.is_secure:
-            response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}")
+        for name, value in [*HEADERS, HSTS] if request.is_secure else HEADERS:
+            response.headers.setdefault(name, value)
         if request.method in ("GET", "HEAD") and request.path.startswith(_OPEN_DATA):
             response.headers.setdefault("Access-Control-Allow-Origin", "*")
         if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
