@@ -104,7 +104,7 @@ def serve(session: Session, host: str | None, port: int | None, workers: int | N
     address, number = host or settings.host, port or settings.port
     session.progress.line(f"geoplatform: serving http://{address}:{number}  (Ctrl-C stops)")
     Granian(
-        "geoplatform.web:create_app",
+        "geoplatform.web:serve",
         factory=True,
         interface=Interfaces.WSGI,
         address=address,

@@ -232,6 +232,8 @@ BEGIN
         FROM place AS p
         JOIN placement AS l ON l.place_id = p.id AND l.vintage_id = active
         WHERE p.shown_geom_3857 && reach AND p.shown_quadkey IS NOT NULL
+          AND ST_X(p.shown_geom_3857) BETWEEN ST_XMin(reach) AND ST_XMax(reach)  -- boxes of && are a metre coarse
+          AND ST_Y(p.shown_geom_3857) BETWEEN ST_YMin(reach) AND ST_YMax(reach)
           AND (wanted_kind IS NULL OR p.kind = wanted_kind) AND (wanted_category IS NULL OR p.category = wanted_category)
           AND (wanted_licence IS NULL OR p.licence = wanted_licence)
           AND (in_commune IS NULL OR l.commune_code = in_commune)
@@ -337,7 +339,7 @@ BEGIN
                        CASE layer WHEN 'all' THEN format(' || jsonb_build_object(''layer'', %L)', layers[number]) END,
                        sources[number])
         INTO part USING z, x, y, at_vintage, wanted_kind, wanted_category, wanted_licence, in_commune, in_department;
-        whole := concat_ws(',', whole, part);
+        whole := concat_ws(',', nullif(whole, ''), part);
     END LOOP;
     RETURN '{"type":"FeatureCollection","features":[' || coalesce(whole, '') || ']}';
 END

@@ -97,8 +97,7 @@ class Tiles:
         if cache is None:
             return 0
         try:
-            with cache.leading("refresh", wait=True):
-                return self._refresh(cache)
+            return self._refresh(cache)
         except (OSError, GeoplatformError) as error:  # the write itself is done; a follower will see to it
             log.warning("what has changed in tiles is noted later: %s", error)
             return 0
@@ -117,7 +116,7 @@ class Tiles:
                     return
                 with cache.leading("follow", wait=False) as leads:
                     while leads:
-                        self.refresh()
+                        self._refresh(cache)
                         time.sleep(_POLL_S)
                 time.sleep(_AFTER_ERROR_S)
             except (GeoplatformError, OSError) as error:
@@ -133,30 +132,30 @@ class Tiles:
             log.warning("no tile is kept: %s", error)
             self._folder = None
             return None
-        with cache.leading("refresh", wait=True):
-            self._refresh(cache)
+        self._refresh(cache)
         return cache
 
     def _refresh(self, cache: TileCache) -> int:
-        file = cache.root / "seen.json"
-        last = _Seen.read(file)
-        with self._store.reading() as connection:
-            found = tiles.touches(connection, last.moment if last else None)
-        now = _Seen(found.moment, found.latest, found.seen_at)
-        if last is None or now.at - last.at > _FORGET_AFTER or now.latest < last.latest:
-            cache.forget(tuple(layer.value for layer in Layer))
-            now.write(file)
-            return 1
-        if found.limits:
-            cache.forget(_LIMITS)
-        if found.quadkeys is None or len(found.quadkeys) > _MANY:
-            cache.forget(_PLACES)
-        elif found.quadkeys:
-            cache.touch({tile for quadkey in found.quadkeys for tile in pyramid.tiles_of(quadkey)}, _PLACES)
-        count = (1 if found.quadkeys is None else len(found.quadkeys)) + found.limits
-        if count or now.at - last.at > _REMEMBER_EVERY:
-            now.write(file)
-        return count
+        with cache.leading("refresh", wait=True):
+            file = cache.root / "seen.json"
+            last = _Seen.read(file)
+            with self._store.reading() as connection:
+                found = tiles.touches(connection, last.moment if last else None)
+            now = _Seen(found.moment, found.latest, found.seen_at)
+            if last is None or now.at - last.at > _FORGET_AFTER or now.latest < last.latest:
+                cache.forget(tuple(layer.value for layer in Layer))
+                now.write(file)
+                return 1
+            if found.limits:
+                cache.forget(_LIMITS)
+            if found.quadkeys is None or len(found.quadkeys) > _MANY:
+                cache.forget(_PLACES)
+            elif found.quadkeys:
+                cache.touch({tile for quadkey in found.quadkeys for tile in pyramid.tiles_of(quadkey)}, _PLACES)
+            count = (1 if found.quadkeys is None else len(found.quadkeys)) + found.limits
+            if count or now.at - last.at > _REMEMBER_EVERY:
+                now.write(file)
+            return count
 
 
 @dataclass(frozen=True)

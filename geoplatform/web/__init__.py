@@ -1,4 +1,4 @@
-"""The only code that speaks HTTP. `create_app` is what `geoplatform serve` runs, once in each worker."""
+"""The only code that speaks HTTP. `serve` is what `geoplatform serve` runs, once in each worker."""
 
 from __future__ import annotations
 
@@ -52,5 +52,12 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         kept, figures = context.tiles(), context.tile_metrics()
     if settings.tile_folder is not None:
         app.wsgi_app = Front(app.wsgi_app, kept, figures)  # type: ignore[method-assign, assignment]
-        kept.follow()
+    return app
+
+
+def serve() -> Flask:
+    """What each worker of `geoplatform serve` runs: the application, and a thread that follows what others write."""
+    app = create_app()
+    with app.app_context():
+        context.tiles().follow()
     return app
