@@ -363,4 +363,9 @@ AS $$
     LEFT JOIN tile_touch AS t ON t.transaction_id >= pg_snapshot_xmin(since) AND NOT pg_visible_in_snapshot(t.transaction_id, since)
 $$;
 
+-- Lowest zoom at which tiles show communes.
+CREATE FUNCTION published.communes_from_zoom() RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = geoplatform, pg_temp
+AS $$ SELECT min(s.from_zoom)::integer FROM zoom_span AS s WHERE s.communes <> 'none' $$;
+
 RESET ROLE;

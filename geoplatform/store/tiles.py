@@ -53,6 +53,21 @@ class Touches:
     limits: bool
 
 
+_OF_CLUSTERS = {
+    "point_count": "Number of places: 1 for a place, more for a cluster.",
+    "merchants": "How many of them are merchants.",
+    "services": "How many of them are services.",
+    "associations": "How many of them are associations.",
+    "projects": "How many of them are projects.",
+    "cluster_id": "Identity of a cluster, stable while its cell of the grid holds several places.",
+    "expansion_zoom": "Zoom at which a cluster divides; absent if it never does.",
+}
+_COLUMNS = {
+    Layer.COMMUNES: ("code", "name", "department_code", "population", "vintage"),
+    Layer.DEPARTMENTS: ("code", "name", "region_code", "vintage"),
+    Layer.PLACES: ("id", "kind", "category", "name", "source", "licence", "commune_code"),
+}
+
 _BINDS = ":layer, :z, :x, :y, :vintage, :kind, :category, :licence, :commune, :department"
 _MVT = text(f"SELECT published.tile_mvt({_BINDS})")
 _GEOJSON = text(f"SELECT published.tile_geojson({_BINDS})")
@@ -87,6 +102,27 @@ def _binds(layer: Layer, tile: TileAddress, vintage: int | None, only: PlaceFilt
         "layer": layer.value, "z": tile.z, "x": tile.x, "y": tile.y, "vintage": vintage, "kind": kind,
         "category": category, "licence": licence, "commune": commune, "department": department,
     }  # fmt: skip
+
+
+def first_zooms(connection: Connection) -> dict[Layer, int]:
+    """The lowest zoom at which each layer shows something."""
+    communes = int(connection.execute(text("SELECT published.communes_from_zoom()")).scalar_one())
+    return {layer: communes if layer is Layer.COMMUNES else 0 for layer in Layer}
+
+
+def fields(connection: Connection) -> dict[Layer, dict[str, str]]:
+    """What each property of each single layer means, as the database's own comments say."""
+    rows = connection.execute(
+        text("""
+            SELECT c.relname AS view, a.attname AS name, col_description(c.oid, a.attnum) AS meaning
+            FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+            WHERE c.relnamespace = 'published'::regnamespace AND c.relname IN ('communes', 'departments', 'places')
+        """)
+    )
+    told = {(row.view, row.name): row.meaning for row in rows}
+    found = {layer: {name: told[layer.value, name] for name in names} for layer, names in _COLUMNS.items()}
+    found[Layer.PLACES] |= _OF_CLUSTERS
+    return found
 
 
 def installation(connection: Connection) -> str:

@@ -19,6 +19,7 @@ from geoplatform.web import (
     problems,
     security,
     tiles,
+    tilesets,
     vintages,
 )
 from geoplatform.web.front import Front
@@ -46,7 +47,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     security.attach(app)
     problems.attach(app)
     limits.attach(app, settings)
-    for room in (home, communes, vintages, places, tiles, api, health):
+    for room in (home, communes, vintages, places, tiles, tilesets, api, health):
         app.register_blueprint(room.blueprint)
     with app.app_context():
         kept, figures = context.tiles(), context.tile_metrics()

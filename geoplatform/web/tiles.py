@@ -18,8 +18,9 @@ from geoplatform.web.limits import limiter, rate
 blueprint = Blueprint("tiles", __name__)
 
 _DEPARTMENT_CODE = re.compile(r"[0-9]{2,3}|2[AB]", re.ASCII)
-_OF_PLACES = ("kind", "category", "licence", "commune", "department")
-_OF_LIMITS = ("vintage", "at")
+#: Parameters that choose places, and limits.
+OF_PLACES = ("kind", "category", "licence", "commune", "department")
+OF_LIMITS = ("vintage", "at")
 
 
 @blueprint.get("/tiles/<layer>/<z>/<x>/<y>.<suffix>")
@@ -34,23 +35,24 @@ def tile(layer: str, z: str, x: str, y: str, suffix: str) -> Response:
     return _answer(context.tiles().get(wanted, address, suffix, then.id if then else None, only), suffix)
 
 
-def asked(layer: Layer) -> tuple[Vintage | None, PlaceFilter]:
-    """The vintage and the filter that the query names. BadParameter for what means nothing for this layer."""
-    for name in request.args:
-        if name in _OF_LIMITS and not layer.has_limits:
+def asked(layer: Layer, besides: tuple[str, ...] = ()) -> tuple[Vintage | None, PlaceFilter]:
+    """The vintage and the filter that the query names. BadParameter for what means nothing for this layer, but for the
+    parameters `besides`."""
+    for name in request.args.keys() - set(besides):
+        if name in OF_LIMITS and not layer.has_limits:
             raise BadParameter(
                 name, request.args[name][:40], "is for layers of limits; places are shown in the active vintage"
             )
-        if name in _OF_PLACES and not layer.has_places:
+        if name in OF_PLACES and not layer.has_places:
             raise BadParameter(name, request.args[name][:40], "is for places; this layer shows none")
-        if name not in (*_OF_LIMITS, *_OF_PLACES):
-            allowed = [*(_OF_LIMITS if layer.has_limits else ()), *(_OF_PLACES if layer.has_places else ())]
+        if name not in (*OF_LIMITS, *OF_PLACES):
+            allowed = [*(OF_LIMITS if layer.has_limits else ()), *(OF_PLACES if layer.has_places else ())]
             raise BadParameter(name[:40], None, f"is not one of {', '.join(allowed)}", allowed=allowed)
     return context.asked_vintage(), _filter()
 
 
 def _filter() -> PlaceFilter:
-    given = {name: request.args[name] for name in _OF_PLACES if name in request.args}
+    given = {name: request.args[name] for name in OF_PLACES if name in request.args}
     allowed = {"kind": [kind.value for kind in Kind], "licence": [licence.value for licence in Licence]}
     if "category" in given:
         with context.store().reading() as connection:

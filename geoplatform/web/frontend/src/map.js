@@ -7,6 +7,7 @@ import {listenToList, readListed, showInList} from './list.js';
 import {putMarks} from './marks.js';
 import {keepNames} from './names.js';
 import {openCommune, openPlace} from './popups.js';
+import {tryLayer} from './preview.js';
 import {CLUSTERS_END, COMMUNES_START, makeStyle, readTokens} from './style.js';
 
 const WORKER = 'map-worker.js'; // a name, not a literal inside new URL(): Vite would take it for a file to bundle
@@ -41,7 +42,7 @@ function makeMap(container, config) {
   const {texts} = config;
   const map = new MapLibre({
     container,
-    style: makeStyle({...config, tokens: readTokens()}),
+    style: config.preview ? config.preview.styles[dark.matches ? 'dark' : 'light'] : makeStyle({...config, tokens: readTokens()}),
     ...viewOf(config.view, container),
     maxZoom: 18,
     minZoom: 1,
@@ -104,7 +105,8 @@ function answerClicks(map, config, moves) {
     const feature = onTop(point) ?? below(point);
     if (!feature) return;
     if (feature.layer.id === 'places-clusters') {
-      moves.move({center: feature.geometry.coordinates, zoom: Math.min(map.getZoom() + 2, CLUSTERS_END + 1)});
+      const zoom = feature.properties.expansion_zoom ?? Math.min(map.getZoom() + 2, map.getMaxZoom());
+      moves.move({center: feature.geometry.coordinates, zoom: Math.max(zoom, map.getZoom() + 0.5)});
     } else if (feature.layer.id === 'departments-fill') {
       moves.move({center: lngLat, zoom: Math.max(COMMUNES_START + 1, map.getZoom() + 2)});
     } else if (feature.layer.id === 'communes-fill') {
@@ -158,12 +160,13 @@ function start() {
   }
   window.__map = map;
   map.on('error', ({error}) => console.warn('map:', error?.message ?? error));
+  map.once('idle', () => { root.dataset.map = 'idle'; });
+  if (config.preview) return tryLayer(map, config.preview.texts);
   map.once('style.load', () => putMarks(map, readTokens()));
   keepNames(map, config.data);
   const moves = makeMoves(map, config);
   answerClicks(map, config, moves);
   tieToPage(map, config, moves);
-  map.once('idle', () => { root.dataset.map = 'idle'; });
   dark.addEventListener('change', () => {
     const tokens = readTokens();
     putMarks(map, tokens);

@@ -1,8 +1,10 @@
 // The MapLibre style, made from the colours of the page (page.css) so that light and dark have one source.
 // No `glyphs`: MapLibre 6 then draws every letter itself with the fonts of the system, and asks nobody.
 
-/** Zoom from which single places are always drawn; below it the tiles carry clusters. */
-export const CLUSTERS_END = 12;
+/** Zoom from which the tiles carry places one by one, unless there are very many; below it those that are near form one. */
+export const CLUSTERS_END = 14;
+/** Deepest tiles of places: so far down, those that are very many still part. Limits need no more than `maxTileZoom`. */
+const PLACES_DEEPEST = 18;
 /** Zoom from which communes are drawn instead of departments. */
 export const COMMUNES_START = 8;
 
@@ -37,6 +39,7 @@ export function makeStyle({base, tokens, vintage, highlight, listed, maxTileZoom
   });
   const points = (name) => ({type: 'geojson', data: data[name] ?? EMPTY});
   const isCluster = ['>', ['coalesce', ['get', 'point_count'], 1], 1];
+  const shownClusters = listed ? ['all', isCluster, ['any', ['<', ['zoom'], 9], ['>=', ['zoom'], CLUSTERS_END]]] : isCluster;
   const isHighlight = ['==', ['get', 'code'], highlight ?? ''];
   const nameText = (size) => ({
     'text-field': ['get', 'name'], 'text-font': PLAIN, 'text-size': size, 'text-max-width': 7, 'text-padding': 4,
@@ -50,7 +53,7 @@ export function makeStyle({base, tokens, vintage, highlight, listed, maxTileZoom
     sources: {
       departments: tiles('departments', 0, COMMUNES_START, {attribution}),
       communes: tiles('communes', COMMUNES_START, maxTileZoom),
-      places: tiles('places', 0, maxTileZoom, {promoteId: {places: 'id'}}),
+      places: tiles('places', 0, Math.max(maxTileZoom, PLACES_DEEPEST), {promoteId: {places: 'id'}}),
       'department-names': points('department-names'),
       'commune-names': points('commune-names'),
       listed: points('listed'),
@@ -80,14 +83,12 @@ export function makeStyle({base, tokens, vintage, highlight, listed, maxTileZoom
         layout: {...nameText(grow(9, 11, 13, 15)), 'text-font': ['case', isHighlight, ['literal', BOLD], ['literal', PLAIN]]},
         paint: namePaint},
 
-      {id: 'places-clusters', type: 'circle', source: 'places', 'source-layer': 'places', maxzoom: listed ? 9 : CLUSTERS_END,
-        filter: isCluster,
+      {id: 'places-clusters', type: 'circle', source: 'places', 'source-layer': 'places', filter: shownClusters,
         paint: {
           'circle-color': tokens.cluster, 'circle-stroke-color': tokens.halo, 'circle-stroke-width': 2,
           'circle-radius': ['interpolate', ['linear'], ['log10', ['coalesce', ['get', 'point_count'], 1]], 0, 10, 1, 13, 2, 17, 3, 22, 4, 28],
         }},
-      {id: 'places-cluster-counts', type: 'symbol', source: 'places', 'source-layer': 'places', maxzoom: listed ? 9 : CLUSTERS_END,
-        filter: isCluster,
+      {id: 'places-cluster-counts', type: 'symbol', source: 'places', 'source-layer': 'places', filter: shownClusters,
         layout: {
           'text-field': ['number-format', ['get', 'point_count'], {locale: document.documentElement.lang || 'fr', 'max-fraction-digits': 0}],
           'text-font': BOLD, 'text-size': 12, 'text-allow-overlap': true,
