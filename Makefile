@@ -39,7 +39,7 @@ lock: $(STAMPS)/test ## Lock the dependencies of pyproject.toml anew
 
 clean: ## Remove the embedded database, caches and everything that was installed here
 	@if [ -x $(BIN)/geoplatform ]; then $(BIN)/geoplatform db destroy --yes; fi
-	@rm -rf $(VENV) $(STAMPS) data/cache geoplatform/web/static/bundle $(FRONT)/node_modules .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf $(VENV) $(STAMPS) data/cache data/tiles data/counters geoplatform/web/static/bundle $(FRONT)/node_modules .pytest_cache .mypy_cache .ruff_cache
 
 $(STAMPS)/system-%: deploy/setup/system.sh
 	@mkdir -p $(STAMPS)

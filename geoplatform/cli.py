@@ -9,10 +9,15 @@ import datetime as dt
 import logging
 import os
 import secrets
+import shutil
 import signal
 import sys
 import uuid
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import entry_points
+from itertools import islice
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -21,11 +26,18 @@ from rich.table import Table
 from geoplatform import __version__, embedded
 from geoplatform.config import Settings
 from geoplatform.errors import GeoplatformError, Misuse
+from geoplatform.model import MAX_ZOOM
 from geoplatform.progress import progress_for
 from geoplatform.session import LOADER, OWNER, WEB, Session
+from geoplatform.store import tiles as tile_store
 from geoplatform.store import tokens, vintages
+from geoplatform.store.tiles import Layer
+from geoplatform.tiles import Tiles, pyramid
 
 ENTRY_POINTS = "geoplatform.commands"
+_MOST_WARMED = 2_000_000
+_POOL = 2
+T = TypeVar("T")
 
 
 class OneCommand(click.Group):
@@ -158,6 +170,8 @@ def db_destroy(session: Session, yes: bool) -> None:
     if not yes:
         raise Misuse("this removes every place and every boundary: add --yes if you mean it")
     embedded.destroy(session.settings.data_dir)
+    if session.settings.tile_folder is not None:
+        shutil.rmtree(session.settings.tile_folder, ignore_errors=True)
 
 
 @main.group("vintages")
@@ -208,6 +222,113 @@ def vintages_drop(session: Session, number: int) -> None:
     with store.alone(), store.transaction() as connection:
         vintages.drop(connection, number)
     click.echo(f"vintage number {number} is gone")
+
+
+@main.group("tiles")
+def tiles_group() -> None:
+    """Tiles that are kept on disk."""
+
+
+class _Zooms(click.ParamType[range]):
+    name = "zooms"
+
+    def convert(self, value: str, _: click.Parameter | None, __: click.Context | None) -> range:
+        """`5-12` or `7` as the zooms it names."""
+        low, _dash, high = value.partition("-")
+        if not (low.isdecimal() and (high or low).isdecimal() and int(low) <= int(high or low) <= MAX_ZOOM):
+            self.fail(f"{value!r} is not one zoom or two, like 5-12, from 0 to {MAX_ZOOM}")
+        return range(int(low), int(high or low) + 1)
+
+
+class _Box(click.ParamType[tuple[float, float, float, float]]):
+    name = "box"
+
+    def convert(
+        self, value: Any, _: click.Parameter | None, __: click.Context | None
+    ) -> tuple[float, float, float, float]:
+        """Four degrees: west, south, east, north. West may be greater than east, across the antimeridian."""
+        try:
+            west, south, east, north = map(float, value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not west,south,east,north in degrees")
+        if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+            self.fail(f"{value!r} is no box on Earth: west,south,east,north in degrees")
+        return west, south, east, north
+
+
+@tiles_group.command("warm")
+@click.option(
+    "--layer",
+    "layers",
+    multiple=True,
+    type=click.Choice([layer.value for layer in Layer]),
+    help="Layer to make (repeat for several).  [default: all of them]",
+)
+@click.option("--zoom", "zooms", type=_Zooms(), default="0-9", show_default=True, help="Zooms to make, like 5-12.")
+@click.option("--commune", help="Only the tiles of this commune's box (INSEE code).")
+@click.option("--department", help="Only those of this department's box.")
+@click.option("--bbox", type=_Box(), help="Only those of this box: west,south,east,north in degrees.")
+@click.pass_obj
+def tiles_warm(
+    session: Session,
+    layers: tuple[str, ...],
+    zooms: range,
+    commune: str | None,
+    department: str | None,
+    bbox: tuple[float, float, float, float] | None,
+) -> None:
+    """Make the vector tiles of a zone before anybody asks: of all French territories, or of one commune, department or box."""
+    if sum(asked is not None for asked in (commune, department, bbox)) > 1:
+        raise Misuse("--commune, --department and --bbox exclude each other")
+    folder = session.settings.tile_folder
+    if folder is None:
+        raise Misuse("GEOPLATFORM_TILES=off: no tile is kept")
+    store = session.store(WEB)
+    if bbox:
+        boxes = [bbox]
+    else:
+        with store.reading() as connection:
+            boxes = tile_store.zones(connection, commune, department)
+    if not boxes:
+        raise Misuse(f"there is nothing to draw of {commune or department or 'any territory'} in the vintage in force")
+    count = sum(pyramid.count_covering(box, z) for box in boxes for z in zooms) * len(layers or Layer)
+    if count > _MOST_WARMED:
+        raise Misuse(
+            f"that would be {count:,} tiles, and {_MOST_WARMED:,} are the most: fewer zooms, or a smaller zone"
+        )
+    kept = Tiles(store, folder)
+    wanted = (
+        (Layer(layer), tile)
+        for z in zooms
+        for box in boxes
+        for tile in pyramid.covering(box, z)
+        for layer in layers or Layer
+    )
+    size = shown = 0
+    with session.progress.step("warm") as step, ThreadPoolExecutor(_POOL) as pool:
+        for some in batched(step.track(wanted, count), _POOL * 16):
+            for tile in pool.map(lambda one: kept.get(one[0], one[1], "mvt"), some):
+                size, shown = size + len(tile.body), shown + bool(tile.body)
+        step.outcome = f"{count} tiles, {shown} of them not empty, {size / 1e6:.1f} MB"
+
+
+@tiles_group.command("forget")
+@click.pass_obj
+def tiles_forget(session: Session) -> None:
+    """Remove every kept tile; they are made anew when they are asked for."""
+    kept = Tiles(session.store(WEB), session.settings.tile_folder).cache
+    if kept is None:
+        raise Misuse("GEOPLATFORM_TILES=off: no tile is kept")
+    tiles, size = kept.size()
+    kept.forget(tuple(Layer))
+    click.echo(f"{tiles} tiles removed, {size / 1e6:.1f} MB")
+
+
+def batched(items: Iterable[T], count: int) -> Iterator[list[T]]:
+    """Lists of so many items, the last one shorter."""
+    remaining = iter(items)
+    while some := list(islice(remaining, count)):
+        yield some
 
 
 def _label(_: click.Context, __: click.Parameter, value: str) -> str:

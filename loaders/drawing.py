@@ -99,7 +99,7 @@ def _rows(sheet: Sheet, spans: list[tuple[int, float]], communes_from: int, draw
             sheet.shapes = simplified(sheet.shapes, tolerance_m)
         drawn.vertices[zoom] += int(shapely.get_num_coordinates(sheet.shapes).sum())
         drawn.mismatched.setdefault(zoom, []).extend(mismatched(sheet))
-        grid = zoom if tolerance_m > 0 else None
+        grid = beyond - 1 if tolerance_m > 0 else None  # of the deepest zoom that shows this copy
         if beyond > communes_from:
             yield from _written("commune", zoom, sheet.codes, sheet.shapes, grid, sheet.told)
         for level, units in sheet.units.items():

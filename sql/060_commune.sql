@@ -105,7 +105,7 @@ CREATE INDEX commune_name_search ON geoplatform.commune_name USING gin (search_k
 -- What maps show at which zoom: the policy, in one place (docs/adr/0009-tiles.md). A span begins at from_zoom and ends where
 -- the next begins. tolerance_m, in metres of EPSG:3857: a pixel of a 512-pixel tile at the highest zoom that shares this copy of
 -- the limits (what encloses less than its square goes); 0 keeps every vertex. A vintage that is coarser than a tolerance has no copy of its own for it. Vertices
--- of a copy, but for the finest, lie on the grid of its lowest zoom's tiles (4096 to a side), so that they need no clipping there.
+-- of a copy, but for the finest, lie on the grid of the tiles of its deepest zoom (4096 to a side): there they need no rounding.
 CREATE TABLE geoplatform.zoom_span (
     from_zoom smallint PRIMARY KEY CHECK (from_zoom BETWEEN 0 AND 24),
     tolerance_m double precision NOT NULL CHECK (tolerance_m >= 0),

@@ -14,15 +14,16 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT 40075016.685578488 / (4096 * (1::bigint << z)) $$;
 
 -- Which copy of the limits a tile shows: none where there is no such vintage, or it is staged. at_vintage NULL: the active one.
--- is_on_grid: the copy was made for this very zoom, and lies on its grid.
+-- is_on_grid: this zoom is the deepest that shows the copy, which lies on its grid; the finest copy lies on none.
 CREATE FUNCTION geoplatform.tile_copy(z integer, at_vintage integer)
 RETURNS TABLE (vintage_id integer, vintage smallint, communes text, from_zoom smallint, is_on_grid boolean)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
-    SELECT v.id, v.year, p.communes, copy.from_zoom, copy.from_zoom = z AND copy.from_zoom < copy.finest
+    SELECT v.id, v.year, p.communes, copy.from_zoom, copy.next_zoom = z + 1
     FROM geoplatform.vintage AS v
     JOIN geoplatform.zoom_policy AS p ON p.zoom = z
-    CROSS JOIN LATERAL (SELECT max(c.from_zoom) FILTER (WHERE c.from_zoom <= z) AS from_zoom, max(c.from_zoom) AS finest
+    CROSS JOIN LATERAL (SELECT max(c.from_zoom) FILTER (WHERE c.from_zoom <= z) AS from_zoom,
+                               min(c.from_zoom) FILTER (WHERE c.from_zoom > z) AS next_zoom
                         FROM unnest(v.drawn_zooms) AS c (from_zoom)) AS copy
     WHERE v.state <> 'staged' AND v.id = coalesce(at_vintage, (SELECT a.id FROM geoplatform.vintage AS a WHERE a.state = 'active'))
 $$;

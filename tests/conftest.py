@@ -219,7 +219,7 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def served(cluster: embedded.Cluster, france: Database) -> Iterator[Served]:
+def served(cluster: embedded.Cluster, france: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     france.close()
     with cloned(cluster, france.name) as database:
         environment = {
@@ -227,6 +227,8 @@ def served(cluster: embedded.Cluster, france: Database) -> Iterator[Served]:
             "GEOPLATFORM_DATABASE_URL": database.url(),
             "GEOPLATFORM_WEB_DATABASE_URL": database.url("geoplatform_web"),
             "GEOPLATFORM_READ_RATE": MANY,
+            "GEOPLATFORM_TILE_RATE": MANY,
+            "GEOPLATFORM_DATA": str(tmp_path_factory.mktemp("served")),
         }
         command = [sys.executable, "-m", "geoplatform.cli"]
         subprocess.run(

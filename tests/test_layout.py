@@ -47,6 +47,7 @@ MAY: dict[str, set[str]] = {
         "geoplatform.session",
         "geoplatform.tiles",
         "geoplatform.store",
+        "geoplatform.model",
         "geoplatform.embedded",
         "geoplatform.progress",
         "geoplatform.config",

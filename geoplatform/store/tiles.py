@@ -125,6 +125,27 @@ def fields(connection: Connection) -> dict[Layer, dict[str, str]]:
     return found
 
 
+def zones(
+    connection: Connection, commune: str | None, department: str | None
+) -> list[tuple[float, float, float, float]]:
+    """(west, south, east, north) in degrees of a commune or department of the active vintage, of each territory without them.
+
+    Nothing where there is none of this code, or it has no limits.
+    """
+    rows = connection.execute(
+        text("""
+            SELECT ST_XMin(box) AS west, ST_YMin(box) AS south, ST_XMax(box) AS east, ST_YMax(box) AS north
+            FROM (SELECT ST_Extent(c.geom) AS box FROM published.communes AS c
+                  WHERE (CAST(:commune AS text) IS NULL OR c.code = :commune)
+                    AND (CAST(:department AS text) IS NULL OR c.department_code = :department)
+                  GROUP BY c.territory_code ORDER BY c.territory_code) AS zone
+            WHERE box IS NOT NULL
+        """),
+        {"commune": commune, "department": department},
+    )
+    return [(row.west, row.south, row.east, row.north) for row in rows]
+
+
 def installation(connection: Connection) -> str:
     """What tells this database from every other: tiles of the one are not those of the other."""
     return str(connection.execute(text("SELECT published.installation_id()")).scalar_one())

@@ -47,7 +47,10 @@ def preview(layer: str) -> BaseResponse:
     with context.store().reading() as connection:
         categories = places.all_categories(connection)
         kept = vintages.public(connection)
-    styled: dict[str, Any] = {**chosen, "layers": wanted.value}
+    shown = (
+        "departments,places" if wanted is Layer.PLACES else wanted.value
+    )  # places alone would be lost on an empty map
+    styled: dict[str, Any] = {**chosen, "layers": shown}
     return context.page(
         "tiles_layer.html",
         layer=wanted,
@@ -63,11 +66,7 @@ def preview(layer: str) -> BaseResponse:
 @limiter.limit(lambda: rate("read"))
 def tilejson(layer: str) -> Response:
     """TileJSON 3.0.0 of a layer; filters and vintage of the address are those of its tiles."""
-    response = jsonify(_tilejson(tiles.layer_named(layer)))
-    response.headers["Cache-Control"] = _FRESH
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+    return _document(_tilejson(tiles.layer_named(layer)))
 
 
 @blueprint.get("/styles/<theme>.json")
@@ -82,10 +81,13 @@ def style(theme: str) -> Response:
     if unknown := [name for name in chosen if name not in known]:
         raise BadParameter("layers", unknown[0][:40], f"is not one of {', '.join(known)}", allowed=known)
     sources = {name: _source(Layer(name)) for name in known if name in chosen}
-    response = jsonify(
-        themes.style(theme, _("La carte de ma commune"), [name for name in known if name in chosen], sources)
-    )
+    return _document(themes.style(theme, _("La carte de ma commune"), [*sources], sources))
+
+
+def _document(content: dict[str, Any]) -> Response:
+    response = jsonify(content)
     response.headers["Cache-Control"] = _FRESH
+    response.vary.update(("Cookie", "Accept-Language"))  # its words are in the reader's language
     response.add_etag()
     response.make_conditional(request)
     return response
