@@ -103,7 +103,7 @@ def _rows(sheet: Sheet, spans: list[tuple[int, float]], communes_from: int, draw
         if beyond > communes_from:
             yield from _written("commune", zoom, sheet.codes, sheet.shapes, grid, sheet.told)
         for level, units in sheet.units.items():
-            yield from _written(level, zoom, *_dissolved(sheet.shapes, units), grid)
+            yield from _written(level, zoom, *_dissolved(sheet.shapes, units, tolerance_m**2), grid)
         beyond = zoom
 
 
@@ -174,13 +174,23 @@ def _without_islets(shapes: np.ndarray, smallest_m2: float) -> np.ndarray:
     return np.asarray(shapely.multipolygons(parts[kept], indices=owner[kept]))
 
 
-def _dissolved(shapes: np.ndarray, codes: list[str | None]) -> tuple[list[str], np.ndarray]:
+def _dissolved(shapes: np.ndarray, codes: list[str | None], smallest_m2: float) -> tuple[list[str], np.ndarray]:
+    """The units by their codes, without the holes smaller than this: gaps between communes, which nobody sees as such."""
     members: dict[str, list[int]] = {}
     for index, code in enumerate(codes):
         if code is not None:
             members.setdefault(code, []).append(index)
-    unions = [united(shapes[indices]) for indices in members.values()]
+    unions = [without_holes(united(shapes[indices]), smallest_m2) for indices in members.values()]
     return list(members), np.array(unions, dtype=object)
+
+
+def without_holes(shape: Any, smallest_m2: float) -> Any:
+    """The MultiPolygon without its holes that enclose less than this, in square metres of its own CRS."""
+    parts = []
+    for part in shapely.get_parts(shape):
+        holes = [ring for ring in part.interiors if shapely.area(shapely.Polygon(ring)) >= smallest_m2]
+        parts.append(part if len(holes) == len(part.interiors) else shapely.Polygon(part.exterior, holes))
+    return shapely.MultiPolygon(parts)
 
 
 def _written(

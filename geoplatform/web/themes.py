@@ -54,22 +54,9 @@ def style(theme: str, name: str, layers: list[str], sources: dict[str, dict[str,
 
 
 def _places(colour: dict[str, str]) -> list[dict[str, Any]]:
-    several = [">", ["coalesce", ["get", "point_count"], 1], 1]
-    radius = [
-        "interpolate",
-        ["linear"],
-        ["log10", ["coalesce", ["get", "point_count"], 1]],
-        0,
-        8,
-        1,
-        11,
-        2,
-        15,
-        3,
-        20,
-        4,
-        26,
-    ]
+    # Plain comparisons and steps: QGIS takes what it does not understand for true.
+    several, alone = [">", ["get", "point_count"], 1], ["==", ["get", "point_count"], 1]
+    radius = ["step", ["get", "point_count"], 9, 10, 12, 100, 16, 1000, 20, 10000, 26]
     by_kind = ["match", ["get", "kind"]] + [
         part for kind in Kind for part in (kind.value, colour[f"kind-{kind.value}"])
     ]
@@ -82,7 +69,7 @@ def _places(colour: dict[str, str]) -> list[dict[str, Any]]:
         "circle-radius": ["interpolate", ["linear"], ["zoom"], 6, 3, 14, 6],
         **edge,
     })  # fmt: skip
-    return [{**clusters, "filter": several}, {**points, "filter": ["!", several]}]
+    return [{**clusters, "filter": several}, {**points, "filter": alone}]
 
 
 def _of(layer: str, what: str, kind: str, paint: dict[str, Any]) -> dict[str, Any]:

@@ -226,6 +226,27 @@ def test_drawn_limits_that_do_not_match_are_joined_where_they_do_not_and_nowhere
     assert np.abs(shapely.area(made) - 1e8).max() < 100
 
 
+def test_a_unit_loses_the_holes_that_nobody_would_see_and_no_others():
+    square = shapely.box(0, 0, 100, 100).difference(shapely.box(10, 10, 13, 13)).difference(shapely.box(50, 50, 60, 60))
+    made = drawing.without_holes(shapely.MultiPolygon([square, shapely.box(200, 0, 210, 10)]), 25.0)
+    assert made.equals(shapely.MultiPolygon([square.union(shapely.box(10, 10, 13, 13)), shapely.box(200, 0, 210, 10)]))
+
+
+def test_drawn_polygons_lie_on_their_grid_valid_and_none_vanishes():
+    unit = 40075016.685578488 / (4096 << 6)
+    shapes = np.array([
+        shapely.box(0, 0, 20_000, 20_000), shapely.box(30_000, 5, 30_010, 15), shapely.Point(90_000, 9_000).buffer(4_000),
+        shapely.MultiPolygon([shapely.box(50_000, 0, 60_000, 9_000), shapely.box(70_000, 0, 70_001, 9_000)]),
+    ], dtype=object)  # fmt: skip
+    made = drawing.on_grid(shapes, 6)
+    assert shapely.is_valid(made).all()
+    assert (shapely.area(made) > 0).all()
+    units = (shapely.get_coordinates(made) + 40075016.685578488 / 2) / unit
+    assert np.abs(units - np.round(units)).max() < 1e-6
+    assert shapely.area(made[1]) == pytest.approx(unit**2)
+    assert shapely.hausdorff_distance(made[[0, 2]], shapes[[0, 2]]).max() < unit
+
+
 def test_a_drawing_in_which_communes_do_not_meet_is_refused():
     passed = gates.drawing(drawing.Drawn({0: 12, 8: 40}, {0: [], 8: []}))
     assert (passed.severity, passed.detail) == (
