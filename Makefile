@@ -9,7 +9,7 @@ FRONT := geoplatform/web/frontend
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bless lock clean
+.PHONY: help run test test-clients lint bench bless lock clean
 
 help: ## Explain every target
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,10 @@ run: $(STAMPS)/run $(STAMPS)/bundle ## Install what is missing, load France, ser
 	@$(BIN)/geoplatform up
 
 test: $(STAMPS)/test $(STAMPS)/bundle ## Install what tests need and run them, on a real PostGIS and a real browser
-	@$(BIN)/python -m pytest -q $(TESTS)
+	@$(BIN)/python -m pytest -q -m "not clients" $(TESTS)
+
+test-clients: $(STAMPS)/test $(STAMPS)/bundle $(STAMPS)/system-clients ## Install QGIS where it is missing, and try it on what we serve
+	@$(BIN)/python -m pytest -q -m clients
 
 lint: $(STAMPS)/test ## Check style and types (ruff, mypy --strict)
 	@$(BIN)/ruff format --check .

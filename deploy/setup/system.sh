@@ -4,6 +4,7 @@
 #   sh deploy/setup/system.sh run     PostgreSQL >= 15 with PostGIS, and Python's venv
 #   sh deploy/setup/system.sh test    these, a Chromium for the browser tests with the library libatomic
 #                                     that Playwright's Node needs, and GDAL's ogr2ogr
+#     sh deploy/setup/system.sh clients QGIS for the system's own Python
 #
 # Does nothing, quickly, when nothing is missing. Exit codes: 0 all is there, 1 something must be
 # installed by hand (it says what), 2 misuse. Installs by itself only on Debian and Ubuntu.
@@ -13,9 +14,9 @@ oldest=15
 python=${PYTHON:-python3}
 purpose=${1:-}
 case $purpose in
-run | test) ;;
+run | test | clients) ;;
 *)
-    echo "usage: system.sh run|test" >&2
+    echo "usage: system.sh run|test|clients" >&2
     exit 2
     ;;
 esac
@@ -80,6 +81,8 @@ has_chromium() {
 
 has_libatomic() { [ "$(uname -s)" != Linux ] || "$python" -c 'import ctypes; ctypes.CDLL("libatomic.so.1")' 2>/dev/null; }
 
+has_qgis() { /usr/bin/python3 -c 'import qgis.core' 2>/dev/null; }
+
 missing=''
 look_for_postgresql
 if [ -z "$server" ]; then missing="$missing postgresql"; fi
@@ -90,13 +93,16 @@ if [ "$purpose" = test ]; then
     has_libatomic || missing="$missing libatomic"
     has ogr2ogr || missing="$missing gdal"
 fi
+if [ "$purpose" = clients ]; then
+    has_qgis || missing="$missing qgis"
+fi
 if [ -z "$missing" ]; then exit 0; fi
 echo "missing on this machine:$missing"
 
 # --- elsewhere than Debian and Ubuntu: say what to install
 
-named() { # "POSTGRESQL POSTGIS VENV CHROMIUM LIBATOMIC GDAL" packages: those that are missing, once each
-    postgresql=$1 postgis=$2 venv=$3 chromium=$4 libatomic=$5 gdal=$6 names=''
+named() { # "POSTGRESQL POSTGIS VENV CHROMIUM LIBATOMIC GDAL QGIS" packages: those that are missing, once each
+    postgresql=$1 postgis=$2 venv=$3 chromium=$4 libatomic=$5 gdal=$6 qgis=$7 names=''
     for thing in $missing; do
         eval "name=\$$thing"
         case " $names " in *" $name "*) ;; *) names="$names $name" ;; esac
@@ -107,11 +113,11 @@ named() { # "POSTGRESQL POSTGIS VENV CHROMIUM LIBATOMIC GDAL" packages: those th
 if ! has apt-get; then
     echo "install it, then run make again:" >&2
     if [ "$(uname -s)" = Darwin ] || has brew; then
-        echo "  brew install $(named postgresql@17 postgis python@3.13 google-chrome gcc gdal)" >&2
+        echo "  brew install $(named postgresql@17 postgis python@3.13 google-chrome gcc gdal qgis)" >&2
     elif has dnf; then
-        echo "  sudo dnf install $(named postgresql-server postgis python3 chromium libatomic gdal)" >&2
+        echo "  sudo dnf install $(named postgresql-server postgis python3 chromium libatomic gdal python3-qgis)" >&2
     elif has pacman; then
-        echo "  sudo pacman -S $(named postgresql postgis python chromium gcc-libs gdal)" >&2
+        echo "  sudo pacman -S $(named postgresql postgis python chromium gcc-libs gdal qgis)" >&2
     else
         echo "  PostgreSQL >= $oldest (server), PostGIS >= 3.3, Python >= 3.11 with venv$(
             [ "$purpose" = run ] || echo ', Chromium, libatomic, GDAL (ogr2ogr)'
@@ -149,6 +155,7 @@ packages() {
         chromium) echo chromium ;;
         libatomic) echo libatomic1 ;;
         gdal) echo gdal-bin ;;
+        qgis) echo python3-qgis ;;
         esac
     done | tr '\n' ' '
 }

@@ -22,7 +22,8 @@ THEMES: dict[str, dict[str, str]] = {
         "kind-project": "#ec9fcd",
     },
 }  # fmt: skip
-_LIMITS = ("communes", "departments")
+#: From below to above.
+_FILLED = ("departments", "communes")
 
 
 def style(theme: str, name: str, layers: list[str], sources: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def style(theme: str, name: str, layers: list[str], sources: dict[str, dict[str,
     drawn: list[dict[str, Any]] = [
         {"id": "background", "type": "background", "paint": {"background-color": colour["map-water"]}}
     ]
-    for layer in _LIMITS:
+    for layer in _FILLED:
         if layer in layers:
             drawn.append(_of(layer, "fill", "fill", {"fill-color": colour["map-land"], "fill-antialias": False}))
     if "communes" in layers:

@@ -144,7 +144,7 @@ def test_reading_works_without_javascript(chromium, served):
     context.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/communes/97414", "/?q=zzzz", "/communes/99999"])
+@pytest.mark.parametrize("path", ["/", "/communes/97414", "/?q=zzzz", "/communes/99999", "/tiles", "/tiles/places"])
 def test_a_small_telephone_needs_no_sideways_scroll(chromium, served, path):
     context = chromium.new_context(viewport={"width": 320, "height": 640}, is_mobile=True)
     page = context.new_page()
@@ -159,3 +159,24 @@ def test_english_is_a_link_away_and_stays(page, served):
     expect(page.locator("html")).to_have_attribute("lang", "en")
     page.goto(served.url)
     expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_a_layer_of_tiles_is_tried_on_its_page(page, served):
+    page.goto(f"{served.url}/tiles/all?kind=service")
+    wait_for_map(page)
+    assert len({row["code"] for row in drawn(page, "departments-line")}) > 80
+    assert sum(row["point_count"] for row in drawn(page, "places-clusters")) > 20_000
+    assert sum(row["merchants"] for row in drawn(page, "places-clusters")) == 0
+    page.evaluate("window.__map.jumpTo({center: [55.41, -21.28], zoom: 12.5})")
+    for _ in range(60):
+        if any(row["code"] == "97414" for row in drawn(page, "communes-fill")) and drawn(page, "places-points"):
+            break
+        page.wait_for_timeout(250)
+    assert "97414" in {row["code"] for row in drawn(page, "communes-fill")}
+    assert {row["kind"] for row in drawn(page, "places-points")} == {"service"}
+    expect(page.locator("#preview-status")).to_contain_text("zoom 12.5")
+    page.locator("#map").click()
+    expect(page.locator(".preview-properties")).to_contain_text("97414")
+    page.get_by_label("Sorte").select_option("project")
+    page.get_by_role("button", name="Filtrer").click()
+    page.wait_for_url(f"{served.url}/tiles/all?kind=project")

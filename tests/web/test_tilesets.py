@@ -14,7 +14,9 @@ from geoplatform.web import themes
 from tests.web.test_tiles import DRAWING, places_in, tile_at
 
 LAYERS = ("communes", "departments", "places", "all")
-PAGE_CSS = Path(__file__).parents[2] / "geoplatform/web/frontend/src/page.css"
+ROOT = Path(__file__).parents[2]
+FRONTEND = ROOT / "geoplatform/web/frontend"
+PAGE_CSS = FRONTEND / "src/page.css"
 
 
 def decoded(client, template, z, x, y):
