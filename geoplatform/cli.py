@@ -312,6 +312,16 @@ def tiles_warm(
         step.outcome = f"{count} tiles, {shown} of them not empty, {size / 1e6:.1f} MB"
 
 
+@tiles_group.command("folder")
+@click.pass_obj
+def tiles_folder(session: Session) -> None:
+    """Print the folder in which this database's tiles are kept: a web server may serve them from there."""
+    kept = Tiles(session.store(WEB), session.settings.tile_folder).cache
+    if kept is None:
+        raise Misuse("GEOPLATFORM_TILES=off: no tile is kept")
+    click.echo(kept.root)
+
+
 @tiles_group.command("forget")
 @click.pass_obj
 def tiles_forget(session: Session) -> None:

@@ -4,7 +4,7 @@
 #   sh deploy/setup/system.sh run     PostgreSQL >= 15 with PostGIS, and Python's venv
 #   sh deploy/setup/system.sh test    these, a Chromium for the browser tests with the library libatomic
 #                                     that Playwright's Node needs, and GDAL's ogr2ogr
-#     sh deploy/setup/system.sh clients QGIS for the system's own Python
+#     sh deploy/setup/system.sh clients QGIS for the system's own Python, and nginx
 #
 # Does nothing, quickly, when nothing is missing. Exit codes: 0 all is there, 1 something must be
 # installed by hand (it says what), 2 misuse. Installs by itself only on Debian and Ubuntu.
@@ -81,6 +81,7 @@ has_chromium() {
 
 has_libatomic() { [ "$(uname -s)" != Linux ] || "$python" -c 'import ctypes; ctypes.CDLL("libatomic.so.1")' 2>/dev/null; }
 
+has_nginx() { has nginx || [ -x /usr/sbin/nginx ]; }
 has_qgis() { /usr/bin/python3 -c 'import qgis.core' 2>/dev/null; }
 
 missing=''
@@ -95,14 +96,15 @@ if [ "$purpose" = test ]; then
 fi
 if [ "$purpose" = clients ]; then
     has_qgis || missing="$missing qgis"
+    has_nginx || missing="$missing nginx"
 fi
 if [ -z "$missing" ]; then exit 0; fi
 echo "missing on this machine:$missing"
 
 # --- elsewhere than Debian and Ubuntu: say what to install
 
-named() { # "POSTGRESQL POSTGIS VENV CHROMIUM LIBATOMIC GDAL QGIS" packages: those that are missing, once each
-    postgresql=$1 postgis=$2 venv=$3 chromium=$4 libatomic=$5 gdal=$6 qgis=$7 names=''
+named() { # "POSTGRESQL POSTGIS VENV CHROMIUM LIBATOMIC GDAL QGIS NGINX" packages: those that are missing, once each
+    postgresql=$1 postgis=$2 venv=$3 chromium=$4 libatomic=$5 gdal=$6 qgis=$7 nginx=$8 names=''
     for thing in $missing; do
         eval "name=\$$thing"
         case " $names " in *" $name "*) ;; *) names="$names $name" ;; esac
@@ -113,11 +115,11 @@ named() { # "POSTGRESQL POSTGIS VENV CHROMIUM LIBATOMIC GDAL QGIS" packages: tho
 if ! has apt-get; then
     echo "install it, then run make again:" >&2
     if [ "$(uname -s)" = Darwin ] || has brew; then
-        echo "  brew install $(named postgresql@17 postgis python@3.13 google-chrome gcc gdal qgis)" >&2
+        echo "  brew install $(named postgresql@17 postgis python@3.13 google-chrome gcc gdal qgis nginx)" >&2
     elif has dnf; then
-        echo "  sudo dnf install $(named postgresql-server postgis python3 chromium libatomic gdal python3-qgis)" >&2
+        echo "  sudo dnf install $(named postgresql-server postgis python3 chromium libatomic gdal python3-qgis nginx)" >&2
     elif has pacman; then
-        echo "  sudo pacman -S $(named postgresql postgis python chromium gcc-libs gdal qgis)" >&2
+        echo "  sudo pacman -S $(named postgresql postgis python chromium gcc-libs gdal qgis nginx)" >&2
     else
         echo "  PostgreSQL >= $oldest (server), PostGIS >= 3.3, Python >= 3.11 with venv$(
             [ "$purpose" = run ] || echo ', Chromium, libatomic, GDAL (ogr2ogr)'
@@ -156,6 +158,7 @@ packages() {
         libatomic) echo libatomic1 ;;
         gdal) echo gdal-bin ;;
         qgis) echo python3-qgis ;;
+        nginx) echo nginx-light ;;
         esac
     done | tr '\n' ' '
 }

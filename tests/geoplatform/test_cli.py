@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -237,3 +239,49 @@ def test_going_back_to_the_vintage_before_is_one_command(database, draw):
     shown = geoplatform(database, "vintages", "activate", str(first))
     assert shown.returncode == 0, shown.stderr
     assert database.rows("SELECT year FROM geoplatform.vintage WHERE state = 'active'") == [(2025,)]
+
+
+def test_tiles_are_warmed_for_a_zone_and_forgotten(database, draw, tmp_path):
+    draw("AB")
+    folder = {"GEOPLATFORM_TILES": str(tmp_path / "tiles")}
+    shown = geoplatform(database, "tiles", "warm", "--zoom", "6-10", "--commune", "97401", **folder)
+    assert shown.returncode == 0, shown.stderr
+    told = re.search(r"(\d+) tiles, (\d+) of them not empty", shown.stderr)
+    kept = [file for file in (tmp_path / "tiles").rglob("*.mvt.*") if "new" not in file.parts]
+    assert told and int(told[1]) == len(kept) > int(told[2]) > 0
+    layers = {file.relative_to(tmp_path / "tiles").parts[1] for file in kept}
+    assert layers == {"communes", "departments", "places", "all"}
+    again = geoplatform(
+        database, "tiles", "warm", "--zoom", "7", "--layer", "communes", "--bbox", "54.9,-22.1,55.3,-21.9", **folder
+    )
+    assert again.returncode == 0, again.stderr
+    assert re.search(r"\d+ tiles", again.stderr)
+    root = Path(geoplatform(database, "tiles", "folder", **folder).stdout.strip())
+    assert root.parent == tmp_path / "tiles" and (root / "communes").is_dir()
+    assert geoplatform(database, "tiles", "forget", **folder).stdout.startswith(f"{told[2]} tiles removed")
+    assert not list((tmp_path / "tiles").rglob("*.mvt.*"))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--zoom", "9-3"], "'9-3' is not one zoom or two"),
+        (["--zoom", "23"], "'23' is not one zoom or two"),
+        (["--bbox", "1,2,3"], "'1,2,3' is not west,south,east,north"),
+        (["--bbox", "1,9,3,2"], "'1,9,3,2' is no box on Earth"),
+        (["--commune", "97401", "--department", "974"], "exclude each other"),
+        (["--commune", "99999"], "nothing to draw of 99999"),
+        (["--zoom", "0-22", "--bbox", "-5,42,8,51"], "are the most"),
+        (["--layer", "roads"], "'roads' is not one of"),
+    ],
+)
+def test_misuse_of_warming_is_named(database, draw, tmp_path, words, told):
+    draw("AB")
+    shown = geoplatform(database, "tiles", "warm", *words, GEOPLATFORM_TILES=str(tmp_path / "tiles"))
+    assert (shown.returncode, "Traceback" in shown.stderr) == (2, False)
+    assert told in shown.stderr
+
+
+def test_misuse_warming_tiles_that_are_not_kept(database, draw):
+    draw("AB")
+    assert geoplatform(database, "tiles", "warm", GEOPLATFORM_TILES="off").returncode == 2
