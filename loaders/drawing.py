@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from geoplatform.progress import Step
 from geoplatform.store import staging, vintages
+from loaders.parallel import ahead
 from loaders.polygons import as_multipolygons, polygons_of, united
 
 #: EPSG:3857 ends here; beyond, a tile shows nothing.
@@ -62,7 +63,7 @@ def draw(connection: Connection, vintage_id: int, precision_m: float, step: Step
     with staging.filling(connection, vintage_id, "drawing") as copy:
         for territory in step.track(territories):
             sheet = _sheet(territory, staging.communes_of_territory(connection, vintage_id, territory), elsewhere)
-            copy(_rows(sheet, spans, communes_from, drawn))
+            copy(ahead(_rows(sheet, spans, communes_from, drawn), 2))
     vintages.keep_drawn_zooms(connection, vintage_id, sorted(drawn.vertices))
     return drawn
 
@@ -102,8 +103,8 @@ def _rows(sheet: Sheet, spans: list[tuple[int, float]], communes_from: int, draw
         grid = beyond - 1 if tolerance_m > 0 else None  # of the deepest zoom that shows this copy
         if beyond > communes_from:
             yield from _written("commune", zoom, sheet.codes, sheet.shapes, grid, sheet.told)
-        for level, units in sheet.units.items():
-            yield from _written(level, zoom, *_dissolved(sheet.shapes, units, tolerance_m**2), grid)
+        for level, codes, unions in _units(sheet, tolerance_m**2):
+            yield from _written(level, zoom, codes, unions, grid)
         beyond = zoom
 
 
@@ -115,7 +116,8 @@ def on_grid(shapes: np.ndarray, zoom: int) -> np.ndarray:
     unit = _WORLD_M / (_UNITS << zoom)
     units = shapely.transform(shapes, lambda xy: (xy + _WORLD_M / 2) / unit)
     result = shapely.set_precision(units, 1.0, mode="valid_output")
-    for index in np.flatnonzero(shapely.get_type_id(result) != shapely.GeometryType.POLYGON).tolist():
+    polygonal = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+    for index in np.flatnonzero(~np.isin(shapely.get_type_id(result), polygonal)).tolist():
         result[index] = polygons_of(result[index])
     for index in np.flatnonzero(shapely.is_missing(result) | shapely.is_empty(result)).tolist():
         x, y = np.floor(shapely.get_coordinates(shapely.point_on_surface(units[index]))[0])
@@ -172,6 +174,22 @@ def _without_islets(shapes: np.ndarray, smallest_m2: float) -> np.ndarray:
     np.maximum.at(largest, owner, areas)
     kept = (areas >= smallest_m2) | (areas == largest[owner])
     return np.asarray(shapely.multipolygons(parts[kept], indices=owner[kept]))
+
+
+def _units(sheet: Sheet, smallest_m2: float) -> Iterator[tuple[str, list[str], np.ndarray]]:
+    """(level, codes, polygons) of each level above the communes. What departments make up whole is dissolved from them: they
+    have far fewer vertices."""
+    departments = sheet.units["department"]
+    codes, unions = _dissolved(sheet.shapes, departments, smallest_m2)
+    yield "department", codes, unions
+    for level in ("region", "territory", "epci"):
+        units = sheet.units[level]
+        of_department = dict(zip(departments, units, strict=True))
+        whole = all(of_department[department] == unit for department, unit in zip(departments, units, strict=True))
+        if whole and None not in of_department:
+            yield level, *_dissolved(unions, [of_department[code] for code in codes], smallest_m2)
+        else:
+            yield level, *_dissolved(sheet.shapes, units, smallest_m2)
 
 
 def _dissolved(shapes: np.ndarray, codes: list[str | None], smallest_m2: float) -> tuple[list[str], np.ndarray]:

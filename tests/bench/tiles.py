@@ -1,0 +1,375 @@
+"""Job `tiles`: vector tiles made anew against other tile servers, kept ones against nginx, and what a write costs for them.
+
+A peer that cannot be had is named and left out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import http.client
+import json
+import math
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import mapbox_vector_tile
+import numpy as np
+
+from geoplatform.store import communes, places
+from tests.bench import peers
+from tests.bench.bench import Bench, Database
+from tests.bench.figure import Figure, paired
+from tests.bench.peers import Peer, Tile, Unavailable
+from tests.bench.pgbench import transactions_per_second
+from tests.bench.submit import _STATEMENT, _key
+
+_TIMES = 3
+_LASTING_S = 3
+_CLIENTS = 8
+_TILES = 200
+_SEED = 974
+_LAYERS = ("communes", "places")
+_SPANS = {"z6-14": range(6, 15), "z12-14": range(12, 15)}
+_OTHERS = (peers.tipg, peers.mapserver, peers.martin, peers.pygeoapi)
+#: A list whose tiles take seconds each is asked once at most, and no longer than this.
+_SLOW_PER_S, _LONGEST_S = 20, 60
+_LARGEST_GOAL_MB, _P99_GOAL_S = 0.5, 0.1
+#: So many tiles of a list, the deepest, show whether a peer answers with anything.
+_LOOKED_AT = 40
+_GZIP = {"Accept-Encoding": "gzip"}
+
+#: Asks for the lines of a file in turn: path, perhaps an ETag. Made once, so that wrk is faster than what it measures.
+#: With `whole`, it stops when the time is over and every line was answered.
+_ASK = """
+local ffi = require("ffi")
+ffi.cdef("int getpid(void); int kill(int, int);")
+local requests, sent, answered, ending, whole = {}, 0, 0, 0, false
+function init(args)
+    for line in io.lines(args[1]) do
+        local path, etag = line:match("^(%S+) ?(.*)$")
+        local headers = {["Accept-Encoding"] = "gzip"}
+        if etag ~= "" then headers["If-None-Match"] = etag end
+        requests[#requests + 1] = wrk.format("GET", path, headers)
+    end
+    ending = os.time() + tonumber(args[2])
+    if args[3] == "whole" then
+        response = function()
+            answered = answered + 1
+            if answered >= #requests and os.time() >= ending then ffi.C.kill(ffi.C.getpid(), 2) end
+        end
+    end
+end
+function request()
+    sent = sent % #requests + 1
+    return requests[sent]
+end
+"""
+#: Submits places with the key it is given, each somewhere in France.
+_POST = """
+local headers
+function init(args)
+    headers = {["Authorization"] = "Bearer " .. args[1], ["Content-Type"] = "application/geo+json"}
+    math.randomseed(974)
+end
+function request()
+    return wrk.format("POST", "/api/v1/places", headers, string.format(
+        '{"type":"Feature","geometry":{"type":"Point","coordinates":[%.5f,%.5f]},"properties":' ..
+        '{"kind":"merchant","category":"bakery","name":"Au Bon Pain","licence":"CC-BY-NC-SA-4.0"}}',
+        math.random() * 7 - 1, 44 + math.random() * 5))
+end
+"""
+_TOLD = """
+function done(summary, latency)
+    local errors = summary.errors
+    io.write(string.format('\\n{"answers": %d, "microseconds": %d, "p99": %d, "refused": %d, "broken": %d}\\n',
+        summary.requests, summary.duration, latency:percentile(99), errors.status,
+        errors.connect + errors.read + errors.write + errors.timeout))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk saw: answers a second, and the seconds that 99 of 100 stayed below."""
+
+    per_second: float
+    p99_s: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer; `body` unpacked, `packed` as it came."""
+
+    status: int
+    etag: str
+    packed: bytes
+
+    @property
+    def body(self) -> bytes:
+        return gzip.decompress(self.packed) if self.packed[:2] == b"\x1f\x8b" else self.packed
+
+
+def figures(bench: Bench) -> Iterator[Figure]:
+    """Requests a second at 8 clients where nothing else is said; ours and the peer take turns."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that every server stops
+    try:
+        for name in ("wrk", "nginx"):
+            peers.program(name, name)
+    except Unavailable as reason:
+        print(f"  tiles cannot be measured: {reason}", file=sys.stderr)
+        return
+    with bench.database(bench.france) as database:
+        with database.store() as store:
+            with store.transaction() as connection:
+                places.load_bulk(connection, bench.rows(store), "bench", dt.datetime.now(dt.UTC))
+            with store.reading() as connection:
+                centres = np.array(communes.centres(connection, None), dtype=float)
+        peers.make_tables(database)
+        with database.connect() as connection:
+            connection.execute("VACUUM ANALYZE")
+        yield from measured(bench.folder, database, centres)
+
+
+def measured(folder: Path, database: Database, centres: np.ndarray) -> Iterator[Figure]:
+    """All figures on a database with France, places and the peers' tables."""
+    spans = {name: chosen(centres, zooms) for name, zooms in _SPANS.items()}
+    yield from _made(folder, database, spans)
+    yield from _kept(folder, database, [tile for tiles in spans.values() for tile in tiles])
+    yield from _written(folder, database, [tile for tiles in spans.values() for tile in tiles])
+
+
+def chosen(centres: np.ndarray, zooms: range) -> list[Tile]:
+    """Tiles around communes drawn by population, as many of each zoom; the same in every run."""
+    dice = np.random.default_rng(_SEED)
+    drawn = dice.choice(len(centres), _TILES, p=centres[:, 3] / centres[:, 3].sum())
+    found = []
+    for number, index in enumerate(drawn):
+        z = zooms[number % len(zooms)]
+        lon, lat = centres[index, :2] + dice.normal(0, centres[index, 2], 2)
+        down = (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
+        found.append((z, int((lon + 180) / 360 * 2**z), int(down * 2**z)))
+    dice.shuffle(found)
+    return [tuple(int(part) for part in tile) for tile in found]
+
+
+def _made(folder: Path, database: Database, spans: dict[str, list[Tile]]) -> Iterator[Figure]:
+    """Every tile made anew."""
+    waits: dict[tuple[str, str], list[float]] = {}
+    with peers.ours(database, folder / "ours", "off") as ours:
+        for start in _OTHERS:
+            with _left_out_if_unavailable(start.__name__), start(database, folder / start.__name__) as peer:
+                for layer in peer.layers:
+                    for span, tiles in spans.items():
+                        rates = _beside(ours, peer, folder, layer, tiles, waits.setdefault((layer, span), []))
+                        yield _rate(f"{layer} {span}, made", rates, peer.name)
+                        if start is peers.tipg:
+                            yield from _other_clients(ours, peer, folder, layer, span, tiles)
+                if start is peers.tipg:
+                    yield _shown(database, ours, peer, spans["z6-14"])
+        print("  pg_tileserv is left out: no registry of packages has it", file=sys.stderr)
+        for (layer, span), seconds in waits.items():
+            told = float(np.median(seconds))
+            yield Figure("tiles", f"{layer} {span}, made: p99", told, "the goal", _P99_GOAL_S, "s")
+        for layer in _LAYERS:
+            largest = max(len(answer.packed) for tiles in spans.values() for answer in _asked(ours, layer, tiles))
+            yield Figure("tiles", f"largest of {layer}, gzip", largest / 1e6, "the goal", _LARGEST_GOAL_MB, "MB")
+
+
+def _beside(
+    ours: Peer, peer: Peer, folder: Path, layer: str, tiles: list[Tile], waits: list[float]
+) -> tuple[float, float]:
+    """(ours, theirs), requests a second; what ours had to wait is added to `waits`. A very slow peer has one turn only."""
+    _require_content(peer, layer, tiles)
+
+    def mine() -> float:
+        told = asked(ours, folder, layer, tiles)
+        waits.append(told.p99_s)
+        return told.per_second
+
+    first = asked(peer, folder, layer, tiles).per_second
+    if first < _SLOW_PER_S:
+        return mine(), first
+    rates = paired(_TIMES, mine, lambda: asked(peer, folder, layer, tiles).per_second)
+    return rates[0], rates[1]
+
+
+def _other_clients(ours: Peer, peer: Peer, folder: Path, layer: str, span: str, tiles: list[Tile]) -> Iterator[Figure]:
+    for clients in (1, 32):
+        works = [lambda p=p, n=clients: asked(p, folder, layer, tiles, n).per_second for p in (ours, peer)]
+        yield _rate(f"{layer} {span}, made, {clients} clients", paired(1, *works), peer.name)
+
+
+def _shown(database: Database, ours: Peer, peer: Peer, tiles: list[Tile]) -> Figure:
+    """How many of the places in these tiles they tell of, one by one or counted in a cluster."""
+    unique = sorted(set(tiles))
+    with database.connect() as connection:
+        there = connection.execute(
+            "SELECT sum((SELECT count(*) FROM published.places AS p WHERE p.geom_3857 && e AND ST_Intersects(p.geom_3857, e)))"
+            " FROM unnest(%s::integer[], %s::integer[], %s::integer[]) AS t (z, x, y), ST_TileEnvelope(z, x, y) AS e",
+            [list(column) for column in zip(*unique, strict=True)],
+        ).fetchone()[0]
+    mine, other = (
+        sum(_places_in(answer.body) for answer in _asked(server, "places", unique)) for server in (ours, peer)
+    )
+    print(f"  of {there:,} places in {len(unique)} tiles {peer.name} dropped {there - other:,}", file=sys.stderr)
+    return Figure("tiles", "places z6-14, told of", 100 * mine / there, peer.name, 100 * other / there, "%")
+
+
+def _places_in(body: bytes) -> int:
+    layers = mapbox_vector_tile.decode(body, default_options={"y_coord_down": True}) if body else {}
+    count = 0
+    for layer in layers.values():
+        for feature in layer["features"]:
+            x, y = feature["geometry"]["coordinates"][:2]
+            if 0 <= x < layer["extent"] and 0 <= y < layer["extent"]:
+                count += feature["properties"].get("point_count", 1)
+    return count
+
+
+def _kept(folder: Path, database: Database, tiles: list[Tile]) -> Iterator[Figure]:
+    """Tiles that are kept, and the answer that they have not changed. nginx has the same bytes as files."""
+    files, kept = folder / "files", folder / "kept"
+    rules = f'root {files}; location / {{ add_header Content-Encoding gzip; add_header Vary "Accept-Encoding"; }}'
+    with peers.ours(database, folder / "ours-kept", str(kept)) as ours, peers.nginx(rules, folder / "nginx") as static:
+        paths = _written_as_files(ours, sorted(set(tiles)), files)
+        roots = [path for path in kept.iterdir() if (path / _LAYERS[0]).is_dir()]
+        rules = f"location /tiles/ {{ alias {roots[0]}/; gzip_static always; gunzip on; }}"
+        with peers.nginx(rules, folder / "nginx-kept") as direct:
+            servers = {"ours": ours.port, "our folder by nginx": direct}
+            for clients in (_CLIENTS, 1, 32):
+                for name, port in servers.items():
+                    for what, status in (("kept", 200), ("not modified", 304)):
+                        works = [_hits(folder, asked_of, paths, status, clients) for asked_of in (port, static)]
+                        told = f"{what}, {name}" + ("" if clients == _CLIENTS else f", {clients} clients")
+                        yield _rate(told, paired(_TIMES, *works), "nginx, static files")
+
+
+def _hits(folder: Path, port: int, paths: list[str], status: int, clients: int) -> Callable[[], float]:
+    """Work that asks a server for these paths, whose answers have this status, which is looked at first."""
+    lines = []
+    for path, answer in zip(paths, _got(port, paths), strict=True):
+        lines.append(f"{path} {answer.etag}" if status == 304 else path)
+        if not answer.etag or answer.status != 200:
+            raise RuntimeError(f"{path} is not kept: {answer.status}")
+    again = _got(port, [lines[0].split()[0]], {"If-None-Match": lines[0].split()[1]}) if status == 304 else []
+    if again and again[0].status != 304:
+        raise RuntimeError("the server does not know its own ETag")
+    return lambda: _wrk(folder, port, lines, clients=clients).per_second
+
+
+def _written_as_files(ours: Peer, tiles: list[Tile], files: Path) -> list[str]:
+    """Paths of the tiles that hold something, asked once so that they are kept, their bytes written as files."""
+    paths = []
+    for layer in _LAYERS:
+        for tile, answer in zip(tiles, _asked(ours, layer, tiles), strict=True):
+            if answer.packed:
+                paths.append(ours.path(layer, tile))
+                file = files / paths[-1][1:]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(answer.packed)
+    return paths
+
+
+def _written(folder: Path, database: Database, tiles: list[Tile]) -> Iterator[Figure]:
+    """What a durable write costs for the sake of tiles: the triggers, and keeping the kept tiles true."""
+
+    def submitted(clients: int, state: str) -> float:
+        with database.connect() as connection:
+            connection.execute(f"ALTER TABLE geoplatform.place {state} TRIGGER USER")
+        try:
+            return transactions_per_second(
+                database.url, _STATEMENT, clients=clients, lasting_s=_LASTING_S, folder=folder
+            )
+        finally:
+            with database.connect() as connection:
+                connection.execute("ALTER TABLE geoplatform.place ENABLE TRIGGER USER")
+
+    for clients in (1, 4):
+        works = [lambda n=clients, s=state: submitted(n, s) for state in ("ENABLE", "DISABLE")]
+        yield _rate(f"submit_place, {clients} connections", paired(_TIMES, *works), "the same, triggers disabled")
+    secret = _key(database)
+
+    def posted(kept: str) -> float:
+        with peers.ours(database, folder / "ours-written", kept) as ours:
+            if kept != "off":
+                for layer in _LAYERS:
+                    _asked(ours, layer, tiles)
+            return _wrk(folder, ours.port, (), clients=_CLIENTS, key=secret).per_second
+
+    rates = paired(_TIMES, lambda: posted(str(folder / "kept-written")), lambda: posted("off"))
+    yield _rate("POST /api/v1/places, tiles kept", rates, "the same, none kept")
+
+
+def asked(peer: Peer, folder: Path, layer: str, tiles: list[Tile], clients: int = _CLIENTS) -> Load:
+    """A server asked for these tiles in turn, for some seconds and each at least once. Unavailable if it fails at one."""
+    try:
+        return _wrk(folder, peer.port, [peer.path(layer, tile) for tile in tiles], clients=clients, whole=True)
+    except RuntimeError as error:
+        if peer.name == peers.OURS:
+            raise
+        raise Unavailable(f"{layer}: {error}") from error
+
+
+def _wrk(
+    folder: Path, port: int, lines: Sequence[str], *, clients: int, whole: bool = False, key: str | None = None
+) -> Load:
+    """So many connections of wrk, for some seconds. RuntimeError if a single request failed."""
+    script, told = folder / "ask.lua", folder / "asked.txt"
+    script.write_text((_POST if key else _ASK) + _TOLD)
+    told.write_text("".join(f"{line}\n" for line in lines))
+    command = [str(peers.program("wrk", "wrk")), "-t", "1", "-c", str(clients), "--timeout", f"{_LONGEST_S}s"]
+    command += ["-d", f"{_LONGEST_S if whole else _LASTING_S}s", "-s", str(script), f"http://127.0.0.1:{port}", "--"]
+    command += [key] if key else [str(told), str(_LASTING_S), "whole" if whole else "timed"]
+    done = subprocess.run(command, env=peers.environment(), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"wrk failed: {(done.stderr or done.stdout)[-400:]}")
+    saw = json.loads(done.stdout.strip().splitlines()[-1])
+    if saw["refused"] or saw["broken"] or not saw["answers"]:
+        raise RuntimeError(f"{saw['refused']} requests were refused, {saw['broken']} broken off, of {saw['answers']}")
+    return Load(saw["answers"] / saw["microseconds"] * 1e6, saw["p99"] / 1e6)
+
+
+def _asked(peer: Peer, layer: str, tiles: list[Tile]) -> list[Answer]:
+    return _got(peer.port, [peer.path(layer, tile) for tile in tiles])
+
+
+def _got(port: int, paths: list[str], headers: dict[str, str] | None = None) -> list[Answer]:
+    """Each path asked once, over one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_LONGEST_S)
+    answers = []
+    for path in paths:
+        connection.request("GET", path, headers=_GZIP | (headers or {}))
+        response = connection.getresponse()
+        answers.append(Answer(response.status, response.headers.get("ETag", ""), response.read()))
+    connection.close()
+    return answers
+
+
+def _require_content(peer: Peer, layer: str, tiles: list[Tile]) -> None:
+    """Unavailable if none of the deepest of these tiles is answered with features: a server would be praised for nothing."""
+    answers = _asked(peer, layer, sorted(tiles)[-_LOOKED_AT:])
+    try:
+        found = [mapbox_vector_tile.decode(answer.body) for answer in answers if answer.body]
+    except Exception as error:
+        raise Unavailable(f"{layer}: it answers {answers[0].status} with no vector tile") from error
+    if not any(content["features"] for tile in found for content in tile.values()):
+        raise Unavailable(f"{layer}: it answers {answers[0].status} with empty vector tiles")
+
+
+def _rate(what: str, rates: Sequence[float], peer: str) -> Figure:
+    ours, theirs = rates
+    return Figure("tiles", what, ours, peer, theirs, "/s")
+
+
+@contextmanager
+def _left_out_if_unavailable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Unavailable as reason:
+        print(f"  {name} is left out: {reason}", file=sys.stderr)
