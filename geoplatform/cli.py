@@ -170,7 +170,7 @@ def db_destroy(session: Session, yes: bool) -> None:
     if not yes:
         raise Misuse("this removes every place and every boundary: add --yes if you mean it")
     embedded.destroy(session.settings.data_dir)
-    if session.settings.tile_folder is not None:
+    if session.settings.tile_folder == session.settings.data_dir / "tiles":  # another folder may hold what is not ours
         shutil.rmtree(session.settings.tile_folder, ignore_errors=True)
 
 

@@ -87,6 +87,15 @@ DECLARE
     part bigint;
     latest bigint;
 BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF NOT EXISTS (
+            SELECT FROM gone AS g FULL JOIN come AS c ON c.id = g.id
+            WHERE (g.shown_quadkey, g.shown_geom_3857, g.kind, g.category, g.name, g.source, g.licence)
+                  IS DISTINCT FROM (c.shown_quadkey, c.shown_geom_3857, c.kind, c.category, c.name, c.source, c.licence))
+        THEN
+            RETURN NULL;  -- nothing that a tile shows
+        END IF;
+    END IF;
     IF TG_OP IN ('UPDATE', 'DELETE') THEN
         INSERT INTO place_cell_delta (quadkey, kind, places, x, y)
         SELECT g.shown_quadkey, g.kind, -1, round(100 * ST_X(g.shown_geom_3857)), round(100 * ST_Y(g.shown_geom_3857))

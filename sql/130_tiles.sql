@@ -109,6 +109,7 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     active integer;
+    codes text[];
 BEGIN
     IF in_commune IS NULL AND in_department IS NULL THEN
         RETURN QUERY
@@ -120,16 +121,17 @@ BEGIN
         RETURN;
     END IF;
     SELECT v.id INTO active FROM vintage AS v WHERE v.state = 'active';
-    RETURN QUERY
-    SELECT p.fid, p.shown_quadkey, p.kind, round(100 * ST_X(p.shown_geom_3857))::bigint, round(100 * ST_Y(p.shown_geom_3857))::bigint
+    -- The codes first, by value: a plan for any of the filters at once would walk over every place.
+    SELECT array_agg(c.code) INTO codes
     FROM commune AS c
-    JOIN placement AS l ON l.vintage_id = active AND l.commune_code = c.code
-    JOIN place AS p ON p.id = l.place_id
     WHERE c.vintage_id = active AND (in_commune IS NULL OR c.code = in_commune)
-      AND (in_department IS NULL OR c.department_code = in_department)
-      AND p.shown_quadkey >= first AND p.shown_quadkey < beyond
-      AND (wanted_kind IS NULL OR p.kind = wanted_kind) AND (wanted_category IS NULL OR p.category = wanted_category)
-      AND (wanted_licence IS NULL OR p.licence = wanted_licence);
+      AND (in_department IS NULL OR c.department_code = in_department);
+    RETURN QUERY EXECUTE
+        'SELECT p.fid, p.shown_quadkey, p.kind, round(100 * ST_X(p.shown_geom_3857))::bigint, round(100 * ST_Y(p.shown_geom_3857))::bigint
+         FROM placement AS l JOIN place AS p ON p.id = l.place_id
+         WHERE l.vintage_id = $1 AND l.commune_code = ANY ($2) AND p.shown_quadkey >= $3 AND p.shown_quadkey < $4
+           AND ($5 IS NULL OR p.kind = $5) AND ($6 IS NULL OR p.category = $6) AND ($7 IS NULL OR p.licence = $7)'
+        USING active, codes, first, beyond, wanted_kind, wanted_category, wanted_licence;
 END
 $$;
 
@@ -308,7 +310,7 @@ AS $$
         public.ST_ForcePolygonCCW(public.ST_Transform(public.ST_SetSRID(
             public.ST_Affine(tile_geom, unit, 0, 0, -unit,
                              x * 4096.0 * unit - 20037508.342789244, 20037508.342789244 - y * 4096.0 * unit), 3857), 4326)),
-        least(9, greatest(3, 2 + ceil(z * 0.30103)::integer)), 0)::json
+        least(9, greatest(2, ceil(1.056 + z * 0.30103)::integer)), 0)::json
     FROM (SELECT 40075016.685578488 / (4096 * (1::bigint << z))) AS tile (unit)
 $$;
 
@@ -347,10 +349,15 @@ END
 $$;
 
 
--- Identifier of this installation of the database: tiles kept elsewhere are of one and no other.
+-- Identifier of this installation of the database, on this server and since its last recovery: tiles kept elsewhere are of one
+-- and no other.
 CREATE FUNCTION published.installation_id() RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = geoplatform, pg_temp
-AS $$ SELECT i.id::text FROM installation AS i ORDER BY i.schema_version DESC LIMIT 1 $$;
+AS $$
+    SELECT i.id::text || '-' || to_hex(s.system_identifier) || '-' || c.timeline_id
+    FROM installation AS i, pg_control_system() AS s, pg_control_checkpoint() AS c
+    ORDER BY i.schema_version DESC LIMIT 1
+$$;
 
 -- What was committed since a snapshot and touches tiles, beside this moment's own snapshot (one row at least, without layer
 -- where there is nothing). Numbers are drawn before their transaction commits, so not they but snapshots tell what was seen.

@@ -11,6 +11,7 @@ counter that grows when it is touched: a tile is kept only if its counter is wha
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import mmap
@@ -21,7 +22,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,10 @@ _SLOTS = 1 << 16
 _LOCKS = 1 << 10
 _VARIANTS = "variants"
 _MOST_VARIANTS = 50_000
+#: Deeper tiles are quickly made and very many: whoever asks for them all shall not fill the disk.
+_DEEPEST = 18
+#: Share of a disk's room, and of its files, that tiles leave to others.
+_LEFT_FREE = 0.05
 _COMPLAIN_EVERY_S = 60.0
 
 
@@ -66,12 +71,10 @@ class TileCache:
         self._complained = 0.0
         (root / "locks").mkdir(parents=True, exist_ok=True)
         (root / "new").mkdir(exist_ok=True)
-        counters = root / "counters"
-        with counters.open("ab") as file:
-            if file.tell() < 4 * _SLOTS:
-                file.truncate(4 * _SLOTS)
-        with counters.open("r+b") as file:
+        with self.leading("opening", wait=True), (root / "counters").open("a+b") as file:
+            os.posix_fallocate(file.fileno(), 0, 4 * _SLOTS)  # a hole that finds no room later would end the process
             self._counters = mmap.mmap(file.fileno(), 4 * _SLOTS)
+        self._sweep([entry for entry in (root / "new").iterdir() if entry.is_dir()])
 
     def find(self, key: Key) -> Kept | None:
         """The tile as it is kept, None if it is not."""
@@ -113,7 +116,8 @@ class TileCache:
             before = self._guard(key)
             stem = self._stem(key)
             tile = packed(make())
-            self._keep(key, tile, stem, before)
+            if key.z <= _DEEPEST:
+                self._keep(key, tile, stem, before)
             return tile, True
 
     def touch(self, tiles: Iterable[tuple[int, int, int]], layers: tuple[str, ...]) -> None:
@@ -139,8 +143,17 @@ class TileCache:
                 except FileNotFoundError:
                     continue
                 gone.append(aside)
-        for aside in gone:
-            shutil.rmtree(aside, ignore_errors=True)
+        self._sweep(gone)
+
+    def _sweep(self, folders: list[Path]) -> None:
+        """Remove folders that nobody reads any more, without having anybody wait; what is left over goes at the next opening."""
+
+        def sweep() -> None:
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)
+
+        if folders:
+            threading.Thread(target=sweep, name="sweep", daemon=True).start()
 
     def size(self) -> tuple[int, int]:
         """(tiles, bytes) that are kept."""
@@ -179,6 +192,7 @@ class TileCache:
     def _keep(self, key: Key, tile: Kept, stem: str, before: tuple[int, int]) -> None:
         new = f"{self.root}/new/{os.getpid()}-{threading.get_ident()}"
         try:
+            _refuse_full(self.root)
             if tile.body:
                 with open(new, "wb") as file:
                     file.write(tile.body)
@@ -194,7 +208,8 @@ class TileCache:
                     return
             os.unlink(new)
         except OSError as error:
-            _remove(new)
+            with suppress(OSError):
+                _remove(new)
             if time.monotonic() - self._complained > _COMPLAIN_EVERY_S:
                 self._complained = time.monotonic()
                 log.warning("a tile is served but not kept: %s", error)
@@ -233,6 +248,13 @@ class TileCache:
                 os.close(number)
 
 
+def _refuse_full(folder: Path) -> None:
+    """OSError where the disk has little room left, or few files."""
+    disk = os.statvfs(folder)
+    if disk.f_bavail < _LEFT_FREE * disk.f_blocks or disk.f_favail < _LEFT_FREE * disk.f_files:
+        raise OSError(errno.ENOSPC, "the disk is nearly full", str(folder))
+
+
 def packed(body: bytes) -> Kept:
     """Bytes gzipped, always to the same bytes, with their ETag; nothing stays nothing."""
     if not body:
@@ -248,7 +270,8 @@ def _slot(z: int, x: int, y: int) -> int:
 
 
 def _remove(path: str) -> None:
+    """Remove a file that may not be there. OSError where it is there and may not be removed."""
     try:
         os.unlink(path)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return

@@ -8,9 +8,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -50,14 +52,20 @@ class Tiles:
         self._cache: TileCache | None = None
         self._seen = seen or (lambda *_: None)
         self._opening = threading.Lock()
+        self._try_again_at = 0.0
 
     @property
     def cache(self) -> TileCache | None:
-        """The tiles kept of this database, None where none are. Opened when first asked for."""
-        if self._cache is None and self._folder is not None:
+        """The tiles kept of this database, None where none are. Opened when first asked for; where that fails it is tried
+        again after a while. StoreBusy or StoreUnavailable where the database has to tell which it is and cannot."""
+        if self._cache is None and self._folder is not None and time.monotonic() >= self._try_again_at:
             with self._opening:
                 if self._cache is None:
-                    self._cache = self._opened(self._folder)
+                    try:
+                        self._cache = self._opened(self._folder)
+                    except OSError as error:
+                        log.warning("no tile is kept: %s", error)
+                        self._try_again_at = time.monotonic() + _AFTER_ERROR_S
         return self._cache
 
     def get(
@@ -93,45 +101,38 @@ class Tiles:
 
         Call it after a write of one's own: whoever asks after that sees it.
         """
-        cache = self.cache
-        if cache is None:
-            return 0
         try:
-            return self._refresh(cache)
+            cache = self.cache
+            return self._refresh(cache) if cache else 0
         except (OSError, GeoplatformError) as error:  # the write itself is done; a follower will see to it
             log.warning("what has changed in tiles is noted later: %s", error)
             return 0
 
-    def follow(self) -> threading.Thread:
-        """A thread that refreshes for as long as the process lives, whoever writes; one on a machine does the work."""
-        thread = threading.Thread(target=self._follow, name="tiles", daemon=True)
+    def follow(self, until: threading.Event | None = None) -> threading.Thread:
+        """A thread that refreshes, whoever writes, until the event is set or the process ends; one on a machine does it."""
+        ended = until or threading.Event()
+        thread = threading.Thread(target=self._follow, args=(ended,), name="tiles", daemon=True)
         thread.start()
         return thread
 
-    def _follow(self) -> None:
-        while True:
+    def _follow(self, ended: threading.Event) -> None:
+        while self._folder is not None and not ended.is_set():
             try:
                 cache = self.cache
-                if cache is None:
-                    return
-                with cache.leading("follow", wait=False) as leads:
-                    while leads:
+                with cache.leading("follow", wait=False) if cache else nullcontext(False) as leads:
+                    while cache and leads and not ended.wait(_POLL_S):
                         self._refresh(cache)
-                        time.sleep(_POLL_S)
-                time.sleep(_AFTER_ERROR_S)
             except (GeoplatformError, OSError) as error:
                 log.warning("changes of tiles are not seen for now: %s", error)
-                time.sleep(_AFTER_ERROR_S)
+            except Exception:  # without this thread tiles would stay as they are for ever
+                log.exception("changes of tiles are not seen for now")
+            ended.wait(_AFTER_ERROR_S)
 
-    def _opened(self, folder: Path) -> TileCache | None:
+    def _opened(self, folder: Path) -> TileCache:
+        """The cache of this database, true as of now. OSError if the folder cannot be used."""
         with self._store.reading() as connection:
             name = tiles.installation(connection)
-        try:
-            cache = TileCache(folder / name)
-        except OSError as error:
-            log.warning("no tile is kept: %s", error)
-            self._folder = None
-            return None
+        cache = TileCache(folder / name)
         self._refresh(cache)
         return cache
 
@@ -141,8 +142,8 @@ class Tiles:
             last = _Seen.read(file)
             with self._store.reading() as connection:
                 found = tiles.touches(connection, last.moment if last else None)
-            now = _Seen(found.moment, found.latest, found.seen_at)
-            if last is None or now.at - last.at > _FORGET_AFTER or now.latest < last.latest:
+            now = _Seen(found.moment, found.latest, found.seen_at, _boot())
+            if last is None or now.at - last.at > _FORGET_AFTER or now.precedes(last):
                 cache.forget(tuple(layer.value for layer in Layer))
                 now.write(file)
                 return 1
@@ -165,19 +166,41 @@ class _Seen:
     moment: str
     latest: int
     at: dt.datetime
+    boot: str
+
+    def precedes(self, other: Self) -> bool:
+        """Whether the database is older than it was (set back to a backup), or the machine is another or was started anew:
+        what was written to disk last may be lost then, tiles removed be there again."""
+        return self.latest < other.latest or _ahead(self.moment) < _ahead(other.moment) or self.boot != other.boot
 
     @classmethod
     def read(cls, file: Path) -> Self | None:
         try:
             told = json.loads(file.read_text())
-            return cls(told["moment"], int(told["latest"]), dt.datetime.fromisoformat(told["at"]))
+            if not re.fullmatch(r"\d+:\d+:[\d,]*", told["moment"]):
+                return None
+            return cls(told["moment"], int(told["latest"]), dt.datetime.fromisoformat(told["at"]), str(told["boot"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def write(self, file: Path) -> None:
         new = file.with_suffix(".new")
-        new.write_text(json.dumps({"moment": self.moment, "latest": self.latest, "at": self.at.isoformat()}))
+        told = {"moment": self.moment, "latest": self.latest, "at": self.at.isoformat(), "boot": self.boot}
+        new.write_text(json.dumps(told))
         new.replace(file)
+
+
+def _ahead(moment: str) -> int:
+    """The first transaction number that a snapshot had not seen begin."""
+    return int(moment.split(":")[1])
+
+
+def _boot() -> str:
+    """What tells this start of the machine from every other, where it says so."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _variant(vintage: int | None, only: PlaceFilter) -> str:

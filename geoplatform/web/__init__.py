@@ -39,9 +39,6 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     app.json.ensure_ascii = True  # type: ignore[attr-defined]  # a hostile value is echoed as plain ASCII
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     context.attach(app, settings, store)
     language.attach(app)
     security.attach(app)
@@ -53,6 +50,9 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         kept, figures = context.tiles(), context.tile_metrics()
     if settings.tile_folder is not None:
         app.wsgi_app = Front(app.wsgi_app, kept, figures)  # type: ignore[method-assign, assignment]
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
 
 

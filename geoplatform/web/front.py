@@ -10,8 +10,9 @@ import zlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from geoplatform.errors import GeoplatformError
 from geoplatform.store.tiles import Layer
-from geoplatform.tiles import Kept, Tiles
+from geoplatform.tiles import Kept, TileCache, Tiles
 from geoplatform.web.counting import TileMetrics
 from geoplatform.web.security import HEADERS, HSTS
 
@@ -45,19 +46,28 @@ class Front:
             and environ["REQUEST_METHOD"] in ("GET", "HEAD")
         ):
             matched = _TILE.fullmatch(path)
-            cache = self._tiles.cache if matched else None
+            cache = self._cache() if matched else None
             layer = _LAYERS.get(matched[1]) if matched else None
             if matched and cache and layer:
                 stem = f"{cache.root}{path[6:]}"
                 known = environ.get("HTTP_IF_NONE_MATCH")
-                if known and (etag := cache.etag(stem)) and (etag in known or known == "*"):
-                    self._metrics.count(layer, int(matched[2]), "not_modified", None, 0)
-                    start("304 Not Modified", [("ETag", etag), *_common(environ)])
-                    return ()
+                etag = cache.etag(stem) if known else None
+                if known and etag:
+                    same = next((one for one in (etag, _plain(etag)) if one in known), etag if known == "*" else None)
+                    if same:
+                        self._metrics.count(layer, int(matched[2]), "not_modified", None, 0)
+                        start("304 Not Modified", [("ETag", same), *_common(environ)])
+                        return ()
                 kept = cache.read(stem)
                 if kept is not None:
                     return self._answer(environ, start, layer, int(matched[2]), MEDIA_TYPES[matched[5]], kept)
         return self._app(environ, start)
+
+    def _cache(self) -> TileCache | None:
+        try:
+            return self._tiles.cache
+        except GeoplatformError:
+            return None  # Flask will meet it too, and say so
 
     def _answer(
         self, environ: WSGIEnvironment, start: StartResponse, layer: Layer, z: int, media_type: str, kept: Kept
@@ -78,7 +88,12 @@ def spelled(kept: Kept, accepted: str) -> tuple[bytes, list[tuple[str, str]]]:
             ("Content-Length", str(len(kept.body))), ("ETag", kept.etag), ("Content-Encoding", "gzip"),
         ]  # fmt: skip
     plain = zlib.decompress(kept.body, 31)
-    return plain, [("Content-Length", str(len(plain))), ("ETag", f'{kept.etag[:-1]}-plain"')]
+    return plain, [("Content-Length", str(len(plain))), ("ETag", _plain(kept.etag))]
+
+
+def _plain(etag: str) -> str:
+    """The ETag of the same tile unpacked."""
+    return f'{etag[:-1]}-plain"'
 
 
 def takes_gzip(accepted: str) -> bool:

@@ -40,6 +40,8 @@ def index() -> Response:
 def preview(layer: str) -> BaseResponse:
     """A layer on a map, as its tiles are: any feature's properties, any zoom, with the filters of the address."""
     wanted = tiles.layer_named(layer)
+    for name in request.args.keys() - {*OF_LIMITS, *OF_PLACES}:
+        raise BadParameter(name[:40], None, "is not a filter of tiles", allowed=[*OF_LIMITS, *OF_PLACES])
     chosen: dict[str, Any] = {name: value for name, value in request.args.items() if value}
     if len(chosen) < len(request.args):  # a form names what was left empty too
         return redirect(url_for("tilesets.preview", layer=wanted.value, **chosen))

@@ -10,7 +10,6 @@ import resource
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import mapbox_vector_tile
 import pytest
@@ -91,7 +90,7 @@ def showing(database, z: int, spot: LonLat) -> set[tuple[int, int, int]]:
 
 def test_a_write_drops_the_tiles_that_show_it_and_no_others(database, draw, tiles):
     draw(DRAWING)
-    asked = [(layer, tile) for z in range(23) for tile in around(z, 2) for layer in Layer]
+    asked = [(layer, tile) for z in range(19) for tile in around(z, 2) for layer in Layer]
     for layer, tile in asked:
         tiles.get(layer, tile, "mvt")
         tiles.get(layer, tile, "geojson")
@@ -100,7 +99,7 @@ def test_a_write_drops_the_tiles_that_show_it_and_no_others(database, draw, tile
     put(database)
     assert tiles.refresh() == 1
     gone = before - stored(tiles)
-    shown = {tile for z in range(23) for tile in showing(database, z, HERE)}
+    shown = {tile for z in range(19) for tile in showing(database, z, HERE)}
     touched = {tuple(map(int, name.split(".")[0].split("/")[1:])) for name in gone}
     assert shown <= touched
     assert touched <= shown | set(pyramid.tiles_of(database.rows("SELECT shown_quadkey FROM geoplatform.place")[0][0]))
@@ -416,9 +415,118 @@ def test_a_folder_that_cannot_be_made_means_no_kept_tiles_and_no_error(database,
     assert "no tile is kept" in caplog.text
 
 
+def test_what_no_tile_shows_touches_none(database, draw, tiles):
+    draw(DRAWING)
+    put(database)
+    tiles.refresh()
+    with database.connect() as connection:
+        connection.execute("UPDATE geoplatform.place SET description = 'Ouvert le soir', version = version + 1")
+    assert tiles.refresh() == 0
+
+
+@pytest.mark.parametrize(
+    "seen",
+    ["", "{}", "[]", '{"moment": "oops", "latest": 1, "at": "2026-01-01T00:00:00+00:00", "boot": ""}',
+     '{"moment": "1:1:", "latest": "x", "at": 3}'],
+)  # fmt: skip
+def test_a_damaged_note_of_what_was_seen_means_all_anew(database, draw, tiles, seen):
+    draw(DRAWING)
+    put(database)
+    tiles.refresh()
+    tiles.get(Layer.PLACES, tile_at(14), "mvt")
+    (tiles.cache.root / "seen.json").write_text(seen)
+    assert tiles.refresh() == 1
+    assert stored(tiles) == set()
+    assert tiles.refresh() == 0
+
+
+@pytest.mark.parametrize("change", [{"moment": "900000000:900000000:"}, {"boot": "another"}, {"latest": 10**9},
+                                    {"at": "2020-01-01T00:00:00+00:00"}])  # fmt: skip
+def test_after_a_restored_backup_a_restart_of_the_machine_or_a_long_absence_all_is_made_anew(
+    database, draw, tiles, change
+):
+    draw(DRAWING)
+    put(database)
+    tiles.refresh()
+    tiles.get(Layer.PLACES, tile_at(14), "mvt")
+    note = tiles.cache.root / "seen.json"
+    note.write_text(json.dumps(json.loads(note.read_text()) | change))
+    assert tiles.refresh() == 1
+    assert stored(tiles) == set()
+
+
+def test_a_worker_that_starts_while_the_database_is_away_says_503_and_recovers(app, database, draw, monkeypatch):
+    draw(DRAWING)
+    put(database)
+    from geoplatform.store.engine import Store
+
+    reading = Store.reading
+
+    def away(_: object) -> None:
+        raise StoreUnavailable("the database is away")
+
+    client, path = app.test_client(), "/tiles/departments/5/20/17.mvt"
+    monkeypatch.setattr(Store, "reading", away)
+    assert client.get(path).status_code == 503
+    monkeypatch.setattr(Store, "reading", reading)
+    assert client.get(path).status_code in (200, 204)
+
+
+def test_the_thread_that_follows_outlives_any_error(database, draw, tiles, monkeypatch):
+    draw(DRAWING)
+    monkeypatch.setattr("geoplatform.tiles.service._AFTER_ERROR_S", 0.01)
+    failed, recovered, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def fail_once(*_: object) -> int:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("something nobody thought of")
+        recovered.set()
+        return 0
+
+    tiles.refresh()
+    monkeypatch.setattr(Tiles, "_refresh", fail_once)
+    thread = tiles.follow(ended)
+    assert recovered.wait(10)
+    ended.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_room_for_the_counters_is_taken_when_they_are_made(tmp_path):
+    cache = TileCache(tmp_path)
+    told = (cache.root / "counters").stat()
+    assert told.st_blocks * 512 >= told.st_size > 0
+
+
+def test_a_nearly_full_disk_is_left_to_others(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("geoplatform.tiles.cache._LEFT_FREE", 1.1)
+    cache, key = TileCache(tmp_path), Key("places", 3, 1, 1, "mvt")
+    assert cache.made(key, lambda: b"tile")[1]
+    assert cache.find(key) is None
+    assert "nearly full" in caplog.text
+
+
+def test_very_deep_tiles_are_served_and_not_kept(tmp_path):
+    cache = TileCache(tmp_path)
+    for z in (18, 19, 22):
+        cache.made(Key("communes", z, 1, 1, "mvt"), lambda: b"tile")
+        assert (cache.find(Key("communes", z, 1, 1, "mvt")) is not None) == (z == 18)
+
+
+def test_a_plain_tile_has_a_304_of_its_own(app, database, draw):
+    draw(DRAWING)
+    client, path = app.test_client(), f"/tiles/departments/{9}/{tile_at(9).x}/{tile_at(9).y}.mvt"
+    client.get(path)
+    plain = client.get(path)
+    assert plain.headers["ETag"].endswith('-plain"')
+    same = client.get(path, headers={"If-None-Match": plain.headers["ETag"]})
+    assert (same.status_code, same.headers["ETag"]) == (304, plain.headers["ETag"])
+
+
 def test_variants_are_swept_when_they_are_very_many(tmp_path, monkeypatch):
     monkeypatch.setattr("geoplatform.tiles.cache._MOST_VARIANTS", 10)
     cache = TileCache(tmp_path)
     for number in range(25):
         cache.made(Key("places", 1, 0, 0, "mvt", f"category={number}"), lambda: b"tile")
-    assert 1 <= len(list(Path(tmp_path).rglob("*.mvt.gz"))) <= 11
+    assert 1 <= len(list((tmp_path / "variants").rglob("*.mvt.gz"))) <= 11

@@ -116,6 +116,14 @@ def test_a_form_with_nothing_chosen_leads_to_the_plain_address(client, draw):
     assert (answer.status_code, answer.headers["Location"]) == (302, "/tiles/places?kind=service")
 
 
+@pytest.mark.parametrize(
+    "query", ["layer=x&kind=", "endpoint=x&kind=", "_method=POST&kind=", "_anchor=x&kind=", "kind=shop"]
+)
+def test_a_strange_query_of_the_page_is_refused(client, draw, query):
+    draw(DRAWING)
+    assert client.get(f"/tiles/places?{query}").status_code == 400
+
+
 def test_a_document_that_has_not_changed_is_304(client, draw):
     draw(DRAWING)
     first = client.get("/tiles/all.json")
