@@ -27,7 +27,7 @@ _TIMES = 3
 _LASTING_S = 5
 _CLIENTS = 8
 _PATIENCE_S = 60
-_STATEMENT = """
+STATEMENT = """
 \\set lon random(-100000, 600000)
 \\set lat random(4400000, 4900000)
 SELECT verdict FROM published.submit_place(
@@ -39,19 +39,19 @@ SELECT verdict FROM published.submit_place(
 def figures(bench: Bench) -> Iterator[Figure]:
     """Submissions a second of eight clients, each waiting for its answer. Both end in a durable commit."""
     with bench.database(bench.france) as database:
-        secret = _key(database)
+        secret = issued_key(database)
         with _serving(database) as port:
             bare, http_rate = paired(
                 _TIMES,
                 lambda: transactions_per_second(
-                    database.url, _STATEMENT, clients=_CLIENTS, lasting_s=_LASTING_S, folder=bench.folder
+                    database.url, STATEMENT, clients=_CLIENTS, lasting_s=_LASTING_S, folder=bench.folder
                 ),
                 lambda: _posted_per_second(port, secret),
             )
     yield Figure("submit", "POST /api/v1/places, 8 clients", http_rate, "pgbench -c 8, submit_place", bare, "places/s")
 
 
-def _key(database: Database) -> str:
+def issued_key(database: Database) -> str:
     secret = secrets.token_urlsafe(32)
     with database.store(OWNER) as store, store.transaction() as connection:
         tokens.issue(connection, uuid.uuid4(), secret, "bench", dt.datetime.now(dt.UTC), None)

@@ -27,7 +27,7 @@ from tests.bench.bench import Bench, Database
 from tests.bench.figure import Figure, paired
 from tests.bench.peers import Peer, Tile, Unavailable
 from tests.bench.pgbench import transactions_per_second
-from tests.bench.submit import _STATEMENT, _key
+from tests.bench.submit import STATEMENT, issued_key
 
 _TIMES = 3
 _LASTING_S = 3
@@ -177,7 +177,7 @@ def _made(folder: Path, database: Database, spans: dict[str, list[Tile]]) -> Ite
                             yield from _other_clients(ours, peer, folder, layer, span, tiles)
                 if start is peers.tipg:
                     yield _shown(database, ours, peer, spans["z6-14"])
-        print("  pg_tileserv is left out: no registry of packages has it", file=sys.stderr)
+        print("  pg_tileserv is left out: it is had as a Go program only", file=sys.stderr)
         for (layer, span), seconds in waits.items():
             told = float(np.median(seconds))
             yield Figure("tiles", f"{layer} {span}, made: p99", told, "the goal", _P99_GOAL_S, "s")
@@ -289,7 +289,7 @@ def _written(folder: Path, database: Database, tiles: list[Tile]) -> Iterator[Fi
             connection.execute(f"ALTER TABLE geoplatform.place {state} TRIGGER USER")
         try:
             return transactions_per_second(
-                database.url, _STATEMENT, clients=clients, lasting_s=_LASTING_S, folder=folder
+                database.url, STATEMENT, clients=clients, lasting_s=_LASTING_S, folder=folder
             )
         finally:
             with database.connect() as connection:
@@ -298,7 +298,7 @@ def _written(folder: Path, database: Database, tiles: list[Tile]) -> Iterator[Fi
     for clients in (1, 4):
         works = [lambda n=clients, s=state: submitted(n, s) for state in ("ENABLE", "DISABLE")]
         yield _rate(f"submit_place, {clients} connections", paired(_TIMES, *works), "the same, triggers disabled")
-    secret = _key(database)
+    secret = issued_key(database)
 
     def posted(kept: str) -> float:
         with peers.ours(database, folder / "ours-written", kept) as ours:

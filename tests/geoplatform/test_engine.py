@@ -1,0 +1,34 @@
+"""Connections that the server ends are replaced without anybody noticing."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+
+END_ALL = """
+    SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = 'geoplatform'
+"""
+
+
+def number(store) -> int:
+    with store.reading() as connection:
+        return connection.execute(text("SELECT 42")).scalar_one()
+
+
+def test_reads_and_writes_go_on_after_the_server_ended_every_idle_connection(database):
+    store = database.store("geoplatform_web")
+    assert number(store) == 42
+    store.writing(lambda connection: connection.execute(text("SELECT 1")))
+    for _ in range(3):
+        assert database.rows(END_ALL)[0][0] == 2
+        assert number(store) == 42
+        assert store.writing(lambda connection: connection.execute(text("SELECT 7")).scalar_one()) == 7
+
+
+def test_several_idle_connections_ended_at_once_are_all_replaced(database):
+    store = database.store("geoplatform_web")
+    with store.reading(), store.reading(), store.reading():
+        pass
+    assert database.rows(END_ALL)[0][0] == 3
+    with store.reading() as one, store.reading() as two, store.reading() as three:
+        assert [c.execute(text("SELECT 1")).scalar_one() for c in (one, two, three)] == [1, 1, 1]
