@@ -330,7 +330,7 @@ def tiles_forget(session: Session) -> None:
     if kept is None:
         raise Misuse("GEOPLATFORM_TILES=off: no tile is kept")
     tiles, size = kept.size()
-    kept.forget(tuple(Layer))
+    kept.forget(tuple(Layer), wait=True)
     click.echo(f"{tiles} tiles removed, {size / 1e6:.1f} MB")
 
 

@@ -104,7 +104,7 @@ CREATE INDEX commune_name_search ON geoplatform.commune_name USING gin (search_k
 
 -- What maps show at which zoom: the policy, in one place (docs/adr/0009-tiles.md). A span begins at from_zoom and ends where
 -- the next begins. tolerance_m, in metres of EPSG:3857: a pixel of a 512-pixel tile at the highest zoom that shares this copy of
--- the limits (what encloses less than its square goes); 0 keeps every vertex. A vintage that is coarser than a tolerance has no copy of its own for it. Vertices
+-- the limits (what encloses less than its square goes), two where a tile of communes would weigh too much; 0 keeps every vertex. A vintage that is coarser than a tolerance has no copy of its own for it. Vertices
 -- of a copy, but for the finest, lie on the grid of the tiles of its deepest zoom (4096 to a side): there they need no rounding.
 CREATE TABLE geoplatform.zoom_span (
     from_zoom smallint PRIMARY KEY CHECK (from_zoom BETWEEN 0 AND 24),
@@ -123,7 +123,7 @@ COMMENT ON COLUMN geoplatform.zoom_span.places IS
 INSERT INTO geoplatform.zoom_span (from_zoom, tolerance_m, communes, cell_bits, places) VALUES
     (0, 4892, 'none', 3, 'kept'),
     (5, 2446, 'none', 3, 'kept'),
-    (6, 1223, 'codes', 3, 'kept'),
+    (6, 2446, 'codes', 3, 'kept'),
     (7, 611, 'names', 3, 'kept'),
     (8, 306, 'names', 3, 'kept'),
     (9, 153, 'names', 3, 'kept'),

@@ -64,7 +64,7 @@ BEGIN
     ELSIF copy.communes = 'codes' THEN
         RETURN QUERY
         SELECT f.*
-        FROM (SELECT insee_fid(d.code), d.code, NULL::text, NULL::text, NULL::integer, copy.vintage,
+        FROM (SELECT insee_fid(d.code), d.code, NULL::text, NULL::text, NULL::integer, NULL::smallint,
                      in_tile(d.geom, copy.is_on_grid, z, x, y) AS tile_geom
               FROM drawing AS d
               WHERE d.vintage_id = copy.vintage_id AND d.level = 'commune' AND d.from_zoom = copy.from_zoom

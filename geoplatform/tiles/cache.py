@@ -131,8 +131,8 @@ class TileCache:
                         _remove(f"{stem}.{suffix}.gz")
                         _remove(f"{stem}.{suffix}.{_EMPTY}")
 
-    def forget(self, layers: tuple[str, ...]) -> None:
-        """No tile of these layers is true any more."""
+    def forget(self, layers: tuple[str, ...], *, wait: bool = False) -> None:
+        """No tile of these layers is true any more. `wait`: until they are removed too, not only out of the way."""
         gone = []
         with self._writing():
             self._grow(0)
@@ -143,17 +143,22 @@ class TileCache:
                 except FileNotFoundError:
                     continue
                 gone.append(aside)
-        self._sweep(gone)
+        swept = self._sweep(gone)
+        if wait and swept:
+            swept.join()
 
-    def _sweep(self, folders: list[Path]) -> None:
+    def _sweep(self, folders: list[Path]) -> threading.Thread | None:
         """Remove folders that nobody reads any more, without having anybody wait; what is left over goes at the next opening."""
 
         def sweep() -> None:
             for folder in folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
-        if folders:
-            threading.Thread(target=sweep, name="sweep", daemon=True).start()
+        if not folders:
+            return None
+        thread = threading.Thread(target=sweep, name="sweep", daemon=True)
+        thread.start()
+        return thread
 
     def size(self) -> tuple[int, int]:
         """(tiles, bytes) that are kept."""

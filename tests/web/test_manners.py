@@ -77,7 +77,7 @@ def test_store_busy_a_slow_query_ends_with_503_and_retry_after(database, draw):
         assert connection.exec_driver_sql("SELECT current_user").scalar() == "geoplatform_web"
     with database.connect() as blocker:
         blocker.execute("BEGIN")
-        blocker.execute("LOCK TABLE geoplatform.commune IN ACCESS EXCLUSIVE MODE")
+        blocker.execute("LOCK TABLE geoplatform.vintage IN ACCESS EXCLUSIVE MODE")
         answer = app.test_client().get("/tiles/communes/0/0/0.mvt")
     store.close()
     assert answer.status_code == 503
