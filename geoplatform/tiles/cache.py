@@ -38,8 +38,8 @@ _VARIANTS = "variants"
 _MOST_VARIANTS = 50_000
 #: Deeper tiles are quickly made and very many: whoever asks for them all shall not fill the disk.
 _DEEPEST = 18
-#: Share of a disk's room, and of its files, that tiles leave to others.
-_LEFT_FREE = 0.05
+#: Bytes and files that tiles leave free for others.
+_FREE_BYTES, _FREE_FILES = 256 << 20, 10_000
 _COMPLAIN_EVERY_S = 60.0
 
 
@@ -256,7 +256,7 @@ class TileCache:
 def _refuse_full(folder: Path) -> None:
     """OSError where the disk has little room left, or few files."""
     disk = os.statvfs(folder)
-    if disk.f_bavail < _LEFT_FREE * disk.f_blocks or disk.f_favail < _LEFT_FREE * disk.f_files:
+    if disk.f_bavail * disk.f_frsize < _FREE_BYTES or (disk.f_files > 0 and disk.f_favail < _FREE_FILES):
         raise OSError(errno.ENOSPC, "the disk is nearly full", str(folder))
 
 

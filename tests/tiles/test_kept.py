@@ -500,7 +500,7 @@ def test_room_for_the_counters_is_taken_when_they_are_made(tmp_path):
 
 
 def test_a_nearly_full_disk_is_left_to_others(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("geoplatform.tiles.cache._LEFT_FREE", 1.1)
+    monkeypatch.setattr("geoplatform.tiles.cache._FREE_BYTES", 1 << 60)
     cache, key = TileCache(tmp_path), Key("places", 3, 1, 1, "mvt")
     assert cache.made(key, lambda: b"tile")[1]
     assert cache.find(key) is None
