@@ -32,7 +32,7 @@ from geoplatform.session import LOADER, OWNER, WEB, Session
 from geoplatform.store import tiles as tile_store
 from geoplatform.store import tokens, vintages
 from geoplatform.store.tiles import Layer
-from geoplatform.tiles import Tiles, pyramid
+from geoplatform.tiles import TileCache, Tiles, pyramid
 
 ENTRY_POINTS = "geoplatform.commands"
 _MOST_WARMED = 2_000_000
@@ -312,13 +312,18 @@ def tiles_warm(
         step.outcome = f"{count} tiles, {shown} of them not empty, {size / 1e6:.1f} MB"
 
 
+def _kept_tiles(session: Session) -> TileCache:
+    kept = Tiles(session.store(WEB), session.settings.tile_folder).cache
+    if kept is None:
+        raise Misuse("no tile is kept: GEOPLATFORM_TILES is off, or its folder cannot be used")
+    return kept
+
+
 @tiles_group.command("folder")
 @click.pass_obj
 def tiles_folder(session: Session) -> None:
     """Print the folder in which this database's tiles are kept: a web server may serve them from there."""
-    kept = Tiles(session.store(WEB), session.settings.tile_folder).cache
-    if kept is None:
-        raise Misuse("GEOPLATFORM_TILES=off: no tile is kept")
+    kept = _kept_tiles(session)
     click.echo(kept.root)
 
 
@@ -326,9 +331,7 @@ def tiles_folder(session: Session) -> None:
 @click.pass_obj
 def tiles_forget(session: Session) -> None:
     """Remove every kept tile; they are made anew when they are asked for."""
-    kept = Tiles(session.store(WEB), session.settings.tile_folder).cache
-    if kept is None:
-        raise Misuse("GEOPLATFORM_TILES=off: no tile is kept")
+    kept = _kept_tiles(session)
     tiles, size = kept.size()
     kept.forget(tuple(Layer), wait=True)
     click.echo(f"{tiles} tiles removed, {size / 1e6:.1f} MB")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MEDIA_TYPES = {"mvt": "application/vnd.mapbox-vector-tile", "geojson": "application/geo+json"}
 #: A browser asks again after a minute, a proxy may answer with the old one while it does.
 FRESH = "public, max-age=60, stale-while-revalidate=600, stale-if-error=86400"
-#: Where a proxy serves it without asking, only the ETag tells whether a tile is still true.
 _TILE = re.compile(r"/tiles/([a-z]+)/(0|[1-9]\d?)/(0|[1-9]\d{0,7})/(0|[1-9]\d{0,7})\.(mvt|geojson)", re.ASCII)
 _LAYERS = {layer.value: layer for layer in Layer}
 

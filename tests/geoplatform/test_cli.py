@@ -285,3 +285,15 @@ def test_misuse_of_warming_is_named(database, draw, tmp_path, words, told):
 def test_misuse_warming_tiles_that_are_not_kept(database, draw):
     draw("AB")
     assert geoplatform(database, "tiles", "warm", GEOPLATFORM_TILES="off").returncode == 2
+
+
+def test_destroying_the_database_removes_its_own_tiles_and_no_folder_of_others(tmp_path):
+    own, others = tmp_path / "data" / "tiles", tmp_path / "shared"
+    for folder in (own, others):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("")
+    data = {"GEOPLATFORM_DATA": str(tmp_path / "data")}
+    assert geoplatform(None, "db", "destroy", "--yes", GEOPLATFORM_TILES=str(others), **data).returncode == 0
+    assert (others / "file").exists() and (own / "file").exists()
+    assert geoplatform(None, "db", "destroy", "--yes", **data).returncode == 0
+    assert not own.exists()

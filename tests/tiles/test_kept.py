@@ -405,6 +405,7 @@ def test_figures_by_layer_and_zoom_for_the_machine_itself_or_with_a_token(app, d
         assert line in told
     assert 'geoplatform_tile_sql_seconds_total{layer="places",zoom="14"} 0.' in told
     assert client.get("/metrics", environ_overrides={"REMOTE_ADDR": "203.0.113.9"}).status_code == 401
+    assert client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 401
 
 
 def test_a_folder_that_cannot_be_made_means_no_kept_tiles_and_no_error(database, draw, tmp_path, caplog):
