@@ -25,15 +25,16 @@ def export() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="File to write.  [default: places-CODE.FORMAT]",
 )
+@click.option("--vintage", "year", type=int, metavar="YEAR", help="The commune as it was in an earlier vintage.")
 @click.pass_obj
-def export_commune(session: Session, code: str, form: str, output: Path | None) -> None:
+def export_commune(session: Session, code: str, form: str, output: Path | None, year: int | None) -> None:
     """Write the places of one commune."""
-    target = output or Path(f"places-{code}.{form}")
+    target = output or Path(f"places-{code}-{year}.{form}" if year else f"places-{code}.{form}")
     if not target.parent.is_dir():
         raise Misuse(f"{target.parent} is not a folder")
     with session.progress.step("export") as step:
         try:
-            count = write(session.store(WEB), code, form, target)
+            count = write(session.store(WEB), code, form, target, year)
         except OSError as error:
             raise Misuse(f"{target} cannot be written: {error.strerror}") from error
         step.outcome = f"{count} places of {code} in {target}"

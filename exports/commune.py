@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from geoplatform import encode
+from geoplatform.errors import NoVintage
 from geoplatform.model import Place, commune_code
 from geoplatform.store import communes, places, vintages
 from geoplatform.store.engine import Store
@@ -15,16 +16,21 @@ from geoplatform.store.engine import Store
 FORMATS = ("geojson", "csv")
 
 
-def write(store: Store, code: str, form: str, target: Path) -> int:
+def write(store: Store, code: str, form: str, target: Path, year: int | None = None) -> int:
     """Number of places written to `target`: whole or not at all (a temporary file beside it, then renamed).
 
-    UnknownCommune if the active vintage has none of this code. Places licensed `display-only` are left out.
+    `year`: that of an earlier vintage, whose communes are meant. UnknownCommune if the vintage has none of this code,
+    NoVintage if none of that year is kept. Places licensed `display-only` are left out.
     """
     counted = _Counted()
     with store.snapshot() as connection:
-        commune = communes.get(connection, commune_code(code))
-        rows = counted.each(places.exportable_of_commune(connection, commune.code))
-        vintage = vintages.active(connection)
+        vintage = vintages.active(connection) if year is None else vintages.of_year(connection, year)
+        if year is not None and vintage is None:
+            kept = ", ".join(str(one.year) for one in vintages.public(connection)) or "none"
+            raise NoVintage(f"no vintage of {year} is kept here; there are {kept}", year=year)
+        number = vintage.id if vintage and year else None
+        commune = communes.get(connection, commune_code(code), number)
+        rows = counted.each(places.exportable_of_commune(connection, commune.code, number))
         head = encode.places_head(commune, vintage.attribution if vintage else None)
         pieces = encode.places_csv(rows) if form == "csv" else encode.places_geojson(rows, head)
         _write_whole(target, pieces)

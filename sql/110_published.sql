@@ -152,8 +152,8 @@ COMMENT ON COLUMN published.categories.osm_tag IS 'OpenStreetMap tag that means 
 -- THE rule of what the public sees of a place. Status and visibility are decided here and nowhere else.
 -- A place shown at commune level only keeps its point, address, verdict and distance to itself: `border` would put it
 -- on a line.
-CREATE VIEW published.places AS
-SELECT p.id, p.fid, p.kind, p.category, p.name, p.description,
+CREATE VIEW published.place_editions AS
+SELECT l.vintage_id, p.id, p.fid, p.kind, p.category, p.name, p.description,
        CASE WHEN p.visibility = 'public' THEN p.address END AS address,
        p.phone, p.website, p.opening_hours, p.licence, p.source, p.source_name,
        CASE WHEN p.visibility = 'public' THEN l.verdict END AS verdict,
@@ -165,10 +165,18 @@ SELECT p.id, p.fid, p.kind, p.category, p.name, p.description,
        p.shown_geom AS geom, p.shown_geom_3857 AS geom_3857
 FROM geoplatform.place AS p
 JOIN geoplatform.placement AS l ON l.place_id = p.id
-JOIN geoplatform.vintage AS v ON v.id = l.vintage_id
+JOIN geoplatform.vintage AS v ON v.id = l.vintage_id AND v.state <> 'staged'
 LEFT JOIN geoplatform.commune AS c ON c.vintage_id = l.vintage_id AND c.code = l.commune_code
-WHERE l.vintage_id = (SELECT a.id FROM geoplatform.vintage AS a WHERE a.state = 'active')
-  AND p.status = 'published' AND p.visibility IN ('public', 'commune');
+WHERE p.status = 'published' AND p.visibility IN ('public', 'commune');
+COMMENT ON VIEW published.place_editions IS 'Places as the public may see them, as each vintage that is kept places them.';
+COMMENT ON COLUMN published.place_editions.vintage_id IS 'Number of the vintage in this database.';
+
+CREATE VIEW published.places AS
+SELECT id, fid, kind, category, name, description, address, phone, website, opening_hours, licence, source, source_name,
+       verdict, method, commune_code, commune_name, department_code, region_code, epci_code, distance_m, vintage,
+       commune_code_at_entry, version, created_on, modified_on, geom, geom_3857
+FROM published.place_editions
+WHERE vintage_id = (SELECT a.id FROM geoplatform.vintage AS a WHERE a.state = 'active');
 COMMENT ON VIEW published.places IS 'Places as the public may see them.';
 COMMENT ON COLUMN published.places.id IS 'Identifier (UUID).';
 COMMENT ON COLUMN published.places.fid IS 'Integer identity, for tiles and QGIS.';
@@ -199,22 +207,13 @@ COMMENT ON COLUMN published.places.modified_on IS 'Day of its last modification 
 COMMENT ON COLUMN published.places.geom IS 'Position, WGS 84 longitude/latitude (EPSG:4326); none where it is shown at commune level only.';
 COMMENT ON COLUMN published.places.geom_3857 IS 'Position in Web Mercator (EPSG:3857).';
 
--- Which commune a public place lies in, in each vintage: for what is asked of an earlier one.
-CREATE VIEW published.place_communes AS
-SELECT l.place_id, l.vintage_id, l.commune_code
-FROM geoplatform.placement AS l
-JOIN geoplatform.place AS p ON p.id = l.place_id
-JOIN geoplatform.vintage AS v ON v.id = l.vintage_id AND v.state <> 'staged'
-WHERE p.status = 'published' AND p.visibility IN ('public', 'commune') AND l.commune_code IS NOT NULL;
-COMMENT ON VIEW published.place_communes IS 'The commune of each place in each vintage.';
-COMMENT ON COLUMN published.place_communes.place_id IS 'Identifier of the place (UUID).';
-COMMENT ON COLUMN published.place_communes.vintage_id IS 'Number of the vintage in this database.';
-COMMENT ON COLUMN published.place_communes.commune_code IS 'INSEE code of the commune it lies in.';
-
 -- What bulk downloads may hold: not the places whose contributor allowed display only.
 -- A security barrier, since people write their own queries over it: no function of theirs sees a row before it has passed.
 CREATE VIEW published.exportable_places WITH (security_barrier) AS SELECT * FROM published.places WHERE licence <> 'display-only';
 COMMENT ON VIEW published.exportable_places IS 'Places that a dump or bulk download may hold: licence display-only is left out.';
+CREATE VIEW published.exportable_place_editions WITH (security_barrier) AS
+SELECT * FROM published.place_editions WHERE licence <> 'display-only';
+COMMENT ON VIEW published.exportable_place_editions IS 'The same, as each vintage that is kept places them.';
 
 -- The change log without people, up to the last number below which every transaction has ended. A row whose
 -- transaction number lies ahead of this server's came with a restored backup, and is settled too.
@@ -238,10 +237,13 @@ DO $$
 DECLARE
     shown record;
 BEGIN
-    -- exportable_places documents its columns as places does, commune_editions as communes.
+    -- The other views of places and communes document their columns as these do.
     FOR shown IN
         SELECT pair.twin, a.attname, col_description(a.attrelid, a.attnum) AS words
-        FROM (VALUES ('published.places', 'published.exportable_places'),
+        FROM (VALUES ('published.place_editions', 'published.exportable_place_editions'),
+                     ('published.places', 'published.place_editions'),
+                     ('published.places', 'published.exportable_places'),
+                     ('published.places', 'published.exportable_place_editions'),
                      ('published.communes', 'published.commune_editions')) AS pair (original, twin)
         JOIN pg_attribute AS a ON a.attrelid = pair.original::regclass AND a.attnum > 0
     LOOP

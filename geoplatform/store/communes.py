@@ -29,12 +29,16 @@ def get(connection: Connection, code: str, vintage: int | None = None) -> Commun
     return _commune(row)
 
 
-def former(connection: Connection, code: str) -> FormerCommune | None:
-    """What became of a code that is no longer in force, None if it never was one (or no list of movements is loaded)."""
+def succession(connection: Connection, code: str) -> tuple[FormerCommune | None, list[Commune]]:
+    """What became of a code that is no longer in force, with those of its successors that the active vintage has.
+
+    (None, []) if it never was one, no list of movements is loaded, or none of its successors is there.
+    """
     row = connection.execute(select(former_communes).where(former_communes.c.code == code)).one_or_none()
-    if row is None:
-        return None
-    return FormerCommune(row.code, row.name, row.until_on, Succession(row.how), tuple(row.successors))
+    heirs = some(connection, row.successors) if row else []
+    if row is None or not heirs:
+        return None, []
+    return FormerCommune(row.code, row.name, row.until_on, Succession(row.how), tuple(row.successors)), heirs
 
 
 def geometry_json(connection: Connection, code: str, vintage: int | None = None) -> str | None:

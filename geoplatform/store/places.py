@@ -9,7 +9,7 @@ from typing import Any
 
 from geoalchemy2 import functions as geo
 from psycopg import errors as pg
-from sqlalchemy import Connection, Select, exc, func, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, exc, func, select, text
 
 from geoplatform.errors import BadParameter, BadPlace, DuplicatePlace, NoVintage
 from geoplatform.model import (
@@ -25,7 +25,13 @@ from geoplatform.model import (
     Verdict,
 )
 from geoplatform.store.engine import driver
-from geoplatform.store.tables import categories, exportable_places, place_communes, places
+from geoplatform.store.tables import (
+    categories,
+    exportable_place_editions,
+    exportable_places,
+    place_editions,
+    places,
+)
 
 #: Columns of a bulk row, in order; the position travels as EWKB.
 BULK = {
@@ -193,34 +199,36 @@ def get(connection: Connection, place_id: uuid.UUID) -> Place | None:
 
 
 def of_commune(connection: Connection, code: str, limit: int, vintage: int | None = None) -> list[Place]:
-    """The first places of a commune, by kind then name. `vintage`: number of an earlier one whose communes are meant."""
-    query = _SELECT_PLACE.where(_lies_in(code, vintage))
-    return [
-        _place(row)
-        for row in connection.execute(query.order_by(places.c.kind, places.c.name, places.c.fid).limit(limit))
-    ]
+    """The first places of a commune, by kind then name. `vintage`: number of an earlier one, which then places them."""
+    table, here = _lying_in(code, vintage, places, place_editions)
+    query = _public(table).where(*here).order_by(table.c.kind, table.c.name, table.c.fid).limit(limit)
+    return [_place(row) for row in connection.execute(query)]
 
 
 def counts_of_commune(connection: Connection, code: str, vintage: int | None = None) -> dict[str, int]:
     """Number of places of a commune by kind."""
-    query = select(places.c.kind, func.count()).where(_lies_in(code, vintage)).group_by(places.c.kind)
+    table, here = _lying_in(code, vintage, places, place_editions)
+    query = select(table.c.kind, func.count()).where(*here).group_by(table.c.kind)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def _lies_in(code: str, vintage: int | None) -> Any:
-    if vintage is None:
-        return places.c.commune_code == code
-    then = place_communes.c
-    there = select(then.place_id).where(then.vintage_id == vintage, then.commune_code == code)
-    return places.c.id.in_(there)
+def exportable_of_commune(connection: Connection, code: str, vintage: int | None = None) -> Iterator[Place]:
+    """Every place of a commune that a download may hold, by its identifier; streamed through a cursor of the server.
 
-
-def exportable_of_commune(connection: Connection, code: str) -> Iterator[Place]:
-    """Every place of a commune that a download may hold, by its identifier; streamed through a cursor of the server."""
-    query = _public(exportable_places).where(exportable_places.c.commune_code == code).order_by(exportable_places.c.id)
+    `vintage`: number of an earlier one: its places are those that lay in the commune then, with the verdicts of then.
+    """
+    table, here = _lying_in(code, vintage, exportable_places, exportable_place_editions)
+    query = _public(table).where(*here).order_by(table.c.id)
     result = connection.execution_options(stream_results=True, yield_per=_STREAMED_AT_ONCE).execute(query)
     for row in result:
         yield _place(row)
+
+
+def _lying_in(code: str, vintage: int | None, now: Table, ever: Table) -> tuple[Table, list[ColumnElement[bool]]]:
+    """The view to read and the conditions on it: `now` places in the active vintage, `ever` in each one that is kept."""
+    if vintage is None:
+        return now, [now.c.commune_code == code]
+    return ever, [ever.c.vintage_id == vintage, ever.c.commune_code == code]
 
 
 def count_by_source(connection: Connection) -> dict[str, int]:
@@ -236,7 +244,7 @@ def all_categories(connection: Connection) -> dict[str, Category]:
 
 
 def _public(table: Any) -> Select[Any]:
-    columns = [column for column in table.c if column.name not in ("geom", "geom_3857")]
+    columns = [column for column in table.c if column.name not in ("geom", "geom_3857", "vintage_id")]
     return select(*columns, geo.ST_X(table.c.geom).label("lon"), geo.ST_Y(table.c.geom).label("lat"))
 
 

@@ -166,10 +166,11 @@ categories = Table(
 )
 
 
-def _places(name: str) -> Table:
+def _places(name: str, *before: Column[Any]) -> Table:
     return Table(
         name,
         metadata,
+        *before,
         Column("id", Uuid),
         Column("fid", BigInteger),
         *(Column(text, Text) for text in ("kind", "category", "name", "description", "address", "phone", "website")),
@@ -190,17 +191,10 @@ def _places(name: str) -> Table:
     )
 
 
-place_communes = Table(
-    "place_communes",
-    metadata,
-    Column("place_id", Uuid),
-    Column("vintage_id", Integer),
-    Column("commune_code", Text),
-    schema="published",
-)
-
 places = _places("places")
+place_editions = _places("place_editions", Column("vintage_id", Integer))
 exportable_places = _places("exportable_places")
+exportable_place_editions = _places("exportable_place_editions", Column("vintage_id", Integer))
 
 changes = Table(
     "changes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from flask import (
     Blueprint,
@@ -59,9 +60,8 @@ def page(code: str) -> AnyResponse:
         try:
             commune = communes.get(connection, known, number)
         except UnknownCommune:
-            former = communes.former(connection, known)
-            heirs = communes.some(connection, former.successors) if former and then is None else []
-            if former is None or not heirs:
+            former, heirs = communes.succession(connection, known) if then is None else (None, [])
+            if former is None:
                 raise
             return _succeeded(former, heirs, wanted)
         if wanted == "geojson":
@@ -75,15 +75,18 @@ def page(code: str) -> AnyResponse:
             "categories": places.all_categories(connection),
             "neighbours": communes.neighbours(connection, known, number),
             "then": then,
+            "asked": {name: request.args[name] for name in ("vintage", "at") if name in request.args},
             "history": vintages.holding(connection, known),
         }
     return context.page("commune.html", **shown)  # after the connection is given back: the page asks for one too
 
 
-def _succeeded(former: FormerCommune, heirs: list[Commune], wanted: str) -> AnyResponse:
+def _succeeded(
+    former: FormerCommune, heirs: list[Commune], wanted: str, endpoint: str = "communes.page", **which: Any
+) -> AnyResponse:
     """308 to the only successor; else 300 with all of them, as a page or as JSON."""
     if len(heirs) == 1:
-        return redirect(url_for("communes.page", code=heirs[0].code) + _query(), 308)
+        return redirect(url_for(endpoint, code=heirs[0].code, **which) + _query(), 308)
     if wanted == "html":
         response = context.page("former.html", former=former, heirs=heirs)
     else:
@@ -101,23 +104,35 @@ def _succeeded(former: FormerCommune, heirs: list[Commune], wanted: str) -> AnyR
 
 @blueprint.get("/communes/<code>/places.<suffix>")
 @limiter.limit(lambda: rate("read"))
-def dump(code: str, suffix: str) -> Response:
-    """Every place of the commune that may be downloaded, streamed as `geojson` or `csv`; each row names its licence."""
+def dump(code: str, suffix: str) -> AnyResponse:
+    """Every place of the commune that may be downloaded, streamed as `geojson` or `csv`; each row names its licence.
+
+    `vintage` or `at` names an earlier vintage: the places that lay in the commune then. A code that is no longer in force is
+    answered as its page is.
+    """
     known = commune_code(code)
     if suffix not in ("geojson", "csv"):
         raise BadParameter("format", suffix[:20], "is not one of geojson, csv")
-    store = context.store()
+    store, then = context.store(), context.asked_vintage()
+    number = then.id if then else None
     with store.reading() as connection:
-        commune = communes.get(connection, known)
-    vintage = context.active_vintage()
+        try:
+            commune = communes.get(connection, known, number)
+        except UnknownCommune:
+            former, heirs = communes.succession(connection, known) if then is None else (None, [])
+            if former is None:
+                raise
+            return _succeeded(former, heirs, "json", "communes.dump", suffix=suffix)
+    vintage = then or context.active_vintage()
     head = encode.places_head(commune, vintage.attribution if vintage else None)
-    rows = _rows(store, known)
+    rows = _rows(store, known, number)
     if suffix == "csv":
         response = Response(stream_with_context(encode.places_csv(rows)), mimetype="text/csv")
         response.headers["Content-Type"] = "text/csv; charset=utf-8; header=present"
     else:
         response = Response(stream_with_context(encode.places_geojson(rows, head)), mimetype=GEOJSON)
-    response.headers["Content-Disposition"] = f'attachment; filename="places-{known}.{suffix}"'
+    name = f"places-{known}-{then.year}.{suffix}" if then else f"places-{known}.{suffix}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
@@ -126,9 +141,9 @@ def _query() -> str:
     return f"?{asked}" if asked else ""
 
 
-def _rows(store: Store, code: str) -> Iterator[Place]:
+def _rows(store: Store, code: str, vintage: int | None) -> Iterator[Place]:
     with store.snapshot() as connection:
-        yield from places.exportable_of_commune(connection, code)
+        yield from places.exportable_of_commune(connection, code, vintage)
 
 
 def _hit(commune: Commune, then: Vintage | None) -> dict[str, object]:

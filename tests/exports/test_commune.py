@@ -6,7 +6,7 @@ import pyogrio
 import pytest
 
 from exports import commune as files
-from geoplatform.errors import UnknownCommune
+from geoplatform.errors import NoVintage, UnknownCommune
 from geoplatform.store import places
 from tests.conftest import NOW
 from tests.loaders.test_places import synthetic_rows
@@ -60,3 +60,14 @@ def test_a_writer_that_dies_leaves_no_half_file(store, tmp_path, monkeypatch):
         files.write(store, "97401", "csv", target)
     assert [path.name for path in tmp_path.iterdir()] == ["places.csv"]
     assert target.read_text() == "before"
+
+
+def test_an_earlier_vintage_is_written_with_its_own_verdicts(store, draw, database, tmp_path):
+    before = files.write(store, "97402", "csv", tmp_path / "before.csv")
+    draw("AA", year=2026)
+    assert files.write(store, "97402", "csv", tmp_path / "then.csv", 2025) == before > 0
+    assert (tmp_path / "then.csv").read_bytes() == (tmp_path / "before.csv").read_bytes()
+    with pytest.raises(UnknownCommune):
+        files.write(store, "97402", "csv", tmp_path / "now.csv")
+    with pytest.raises(NoVintage, match="no vintage of 2019 is kept here; there are 2026, 2025"):
+        files.write(store, "97402", "csv", tmp_path / "never.csv", 2019)

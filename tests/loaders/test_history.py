@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import io
 import re
@@ -105,9 +106,48 @@ def test_a_place_keeps_the_commune_of_its_entry_and_who_it_was_in_each_vintage(d
     load(database, "AA", 2026)
     query = "SELECT commune_code_at_entry, commune_code FROM published.places"
     assert database.rows(query) == [("97402", "97401")]
-    held = """SELECT v.year, p.commune_code FROM published.place_communes AS p
-              JOIN published.vintages AS v ON v.id = p.vintage_id ORDER BY v.year"""
+    held = "SELECT vintage, commune_code FROM published.place_editions ORDER BY vintage"
     assert database.rows(held) == [(2025, "97402"), (2026, "97401")]
+
+
+@pytest.mark.parametrize("asked", ["vintage=2025", "at=2025-06-30"])
+def test_downloads_of_an_earlier_vintage_place_by_its_limits(database, client, asked):
+    load(database, "ABC", 2025)
+    for column in (0.5, 1.5, 2.5):
+        add_place(database, column, 0.5)
+    keep(database, "2026 97402 97401")
+    load(database, "AAC", 2026, edition="later")
+
+    def rows(code, query=""):
+        answer = client.get(f"/communes/{code}/places.csv{query}")
+        assert answer.status_code == 200
+        return [
+            (row["longitude"], row["commune_code"], row["commune_name"], row["vintage"])
+            for row in csv.DictReader(io.StringIO(answer.text, newline=""))
+        ]
+
+    east = ("55.15", "97402", "Commune B", "2025")
+    assert rows("97402", f"?{asked}") == [east]
+    assert [row[1:] for row in rows("97401", f"?{asked}")] == [("97401", "Commune A", "2025")]
+    assert [row[1:] for row in rows("97401")] == [("97401", "Commune A", "2026")] * 2
+    answer = client.get(f"/communes/97402/places.geojson?{asked}")
+    assert answer.headers["Content-Disposition"].endswith('"places-97402-2025.geojson"')
+    assert (answer.json["vintage"], answer.json["commune"]["name"]) == (2025, "Commune B")
+    assert [f["properties"]["commune_code"] for f in answer.json["features"]] == ["97402"]
+    page = client.get(f"/communes/97402?{asked}", headers=HTML).text
+    assert f'href="/communes/97402/places.csv?{asked}"' in page
+    assert f'href="/communes/97402?f=geojson&amp;{asked}"' in page
+
+
+def test_the_download_of_a_code_that_is_gone_leads_where_its_page_does(database, client):
+    load(database, "ABC", 2025)
+    load(database, "AAC", 2026)
+    keep(database, "2026 97402 97401", "2024 97409 97401", "2024 97409 97403")
+    moved = client.get("/communes/97402/places.csv")
+    assert (moved.status_code, moved.headers["Location"]) == (308, "/communes/97401/places.csv")
+    split = client.get("/communes/97409/places.geojson")
+    assert (split.status_code, [one["code"] for one in split.json["successors"]]) == (300, ["97401", "97403"])
+    assert client.get("/communes/97402/places.csv?at=2026-02-01").status_code == 404
 
 
 def test_a_code_that_merged_leads_to_its_successor(database, client):
@@ -172,7 +212,8 @@ def test_vintages_side_by_side_in_searches_pages_and_tiles(database, client):
 )  # fmt: skip
 def test_a_vintage_that_is_not_there_or_not_one(database, client, query, status):
     load(database, "AB", 2025)
-    for path in ("/communes/97401?f=geojson", "/communes?q=a", "/tiles/communes/9/334/287.geojson?"):
+    for path in ("/communes/97401?f=geojson", "/communes?q=a", "/tiles/communes/9/334/287.geojson?",
+                 "/communes/97401/places.csv?", "/communes/97401/places.geojson?"):  # fmt: skip
         answer = client.get(f"{path}&{query}")
         assert answer.status_code == status, path
         assert answer.mimetype == "application/problem+json"
