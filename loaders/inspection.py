@@ -96,17 +96,17 @@ def inspect(
 
 def findings(
     found: Inspection, repaired: dict[str, tuple[str, Any]]
-) -> Iterator[tuple[str, list[str], float | None, str, Any]]:
-    """(kind, codes, km², words, shape) of what can be shown on a map: every gap, the largest of the others."""
+) -> Iterator[tuple[str, list[str], float | None, str | None, Any]]:
+    """(kind, codes, km², reason, shape) of what can be shown on a map: every gap, the largest of the others."""
     for gap in found.gaps:
-        yield "gap", [], gap.area_km2, "the union of the communes has a hole here", gap.shape
+        yield "gap", [], gap.area_km2, None, gap.shape
     for overlap in sorted(found.overlaps, key=lambda o: -o.area_km2)[:_MOST_FINDINGS]:
-        yield "overlap", list(overlap.codes), overlap.area_km2, "both communes have this land", overlap.shape
+        yield "overlap", list(overlap.codes), overlap.area_km2, None, overlap.shape
     for code, (reason, shape) in list(repaired.items())[:_MOST_FINDINGS]:
         if shape is not None:
             yield "repaired", [code], None, reason, shape
     for code, edges in list(found.mismatched.items())[:_MOST_FINDINGS]:
-        yield "edge", [code], None, "these limits do not match the neighbour's", edges
+        yield "edge", [code], None, None, edges
 
 
 def _territories_of(limits: Limits) -> set[str]:

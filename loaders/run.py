@@ -134,8 +134,8 @@ def _tally(verdicts: list[Gate]) -> str:
 
 def _keep_findings(connection: Connection, vintage_id: int, found: Inspection, staged: Staged) -> None:
     rows = (
-        (number, kind, codes, area, words, shapely.to_wkb(shapely.set_srid(shape, 4326), include_srid=True))
-        for number, (kind, codes, area, words, shape) in enumerate(findings(found, staged.repaired))
+        (number, kind, codes, area, reason, shapely.to_wkb(shapely.set_srid(shape, 4326), include_srid=True))
+        for number, (kind, codes, area, reason, shape) in enumerate(findings(found, staged.repaired))
     )
     staging.copy_rows(connection, vintage_id, "vintage_finding", rows)
 

@@ -40,7 +40,7 @@ COMMENT ON COLUMN published.vintage_findings.ordinal IS 'Number of the finding w
 COMMENT ON COLUMN published.vintage_findings.kind IS 'gap, overlap, repaired (polygon made valid) or edge (limits that do not match).';
 COMMENT ON COLUMN published.vintage_findings.codes IS 'INSEE codes of the communes concerned.';
 COMMENT ON COLUMN published.vintage_findings.area_km2 IS 'Area in square kilometres, where it has one.';
-COMMENT ON COLUMN published.vintage_findings.detail IS 'What is wrong, in words.';
+COMMENT ON COLUMN published.vintage_findings.detail IS 'Why a polygon had to be made valid (GEOS).';
 COMMENT ON COLUMN published.vintage_findings.geom IS 'Where, WGS 84 longitude/latitude (EPSG:4326).';
 
 CREATE VIEW published.former_communes AS SELECT code, name, until_on, how, successors FROM geoplatform.former_commune;

@@ -197,16 +197,20 @@ def documents(connection: Connection, vintage_id: int) -> tuple[dict[str, Any], 
     return (row.report, row.reattribution) if row else None
 
 
-def findings_geojson(connection: Connection, vintage_id: int) -> str:
-    """What the checks of a public vintage found, as a GeoJSON FeatureCollection (EPSG:4326, 7 decimals)."""
+def findings_geojson(connection: Connection, vintage_id: int, words: dict[str, str]) -> str:
+    """What the checks of a public vintage found, as a GeoJSON FeatureCollection (EPSG:4326, 7 decimals).
+
+    `words`: what to say of each kind; the reason of a repair is GEOS's own and stands after it.
+    """
     text_of_all = text("""
         SELECT json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(json_build_object(
             'type', 'Feature', 'id', f.ordinal, 'geometry', ST_AsGeoJSON(ST_ForcePolygonCCW(f.geom), 7)::json,
-            'properties', json_build_object('kind', f.kind, 'codes', f.codes, 'area_km2', f.area_km2, 'detail', f.detail)
+            'properties', json_build_object('kind', f.kind, 'codes', f.codes, 'area_km2', f.area_km2,
+                'detail', concat_ws(' — ', CAST(:words AS json) ->> f.kind, f.detail))
         ) ORDER BY f.ordinal), '[]'))::text
         FROM published.vintage_findings AS f WHERE f.vintage_id = :id
     """)
-    return str(connection.execute(text_of_all, {"id": vintage_id}).scalar_one())
+    return str(connection.execute(text_of_all, {"id": vintage_id, "words": json.dumps(words)}).scalar_one())
 
 
 def every(connection: Connection) -> list[Vintage]:

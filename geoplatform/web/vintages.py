@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, url_for
 from geoplatform.errors import Unknown
 from geoplatform.model import Vintage
 from geoplatform.store import vintages
-from geoplatform.web import context, params
+from geoplatform.web import checks, context, language, params
 from geoplatform.web.limits import limiter, rate
 
 blueprint = Blueprint("vintages", __name__)
@@ -24,7 +24,7 @@ def index() -> Response:
         kept = vintages.public(connection)
         documents = {vintage.id: vintages.documents(connection, vintage.id) for vintage in kept}
     if wanted == "html":
-        return context.page("vintages.html", kept=kept, documents=documents)
+        return context.page("vintages.html", kept=kept, documents=documents, sentence=checks.sentence)
     return jsonify(vintages=[_listed(vintage, documents[vintage.id]) for vintage in kept])
 
 
@@ -36,12 +36,23 @@ def show(number: int, document: str) -> Response:
     """The report of a vintage's load, what became of the places, or what its checks found, on the map."""
     with context.store().reading() as connection:
         kept = vintages.documents(connection, number)
-        if document == "findings.geojson" and kept is not None:
-            return Response(vintages.findings_geojson(connection, number), mimetype="application/geo+json")
-    found = kept and kept[document == "reattribution.json"]
-    if not found:
+        if kept is None:
+            raise Unknown(document, number)
+        if document == "findings.geojson":
+            text = vintages.findings_geojson(connection, number, checks.findings())
+            return _spoken(Response(text, mimetype="application/geo+json"))
+    if document == "report.json":
+        return _spoken(jsonify(checks.report(kept[0])))
+    if kept[1] is None:
         raise Unknown(document, number)
-    return jsonify(found)
+    return jsonify(kept[1])
+
+
+def _spoken(response: Response) -> Response:
+    """A document whose words depend on the reader's language."""
+    response.vary.add("Cookie")
+    response.headers["Content-Language"] = language.chosen()
+    return response
 
 
 def _listed(vintage: Vintage, documents: Any) -> dict[str, Any]:
