@@ -185,7 +185,8 @@ def _territories(limits: Limits) -> Gate:
     absent = tuple(code for code in LEGAL_CRS if code not in limits.territories)
     if not absent:
         return Gate(OK, "territories.all", {"all": len(LEGAL_CRS)})
-    facts = {"present": len(LEGAL_CRS) - len(absent), "all": len(LEGAL_CRS), "codes": ", ".join(absent)}
+    facts: dict[str, int | float | str] = {"present": len(LEGAL_CRS) - len(absent), "all": len(LEGAL_CRS)}
+    facts["codes"] = ", ".join(absent)
     return Gate(WARNING, "territories.some", facts, absent)
 
 
