@@ -100,6 +100,10 @@ class BadSource(GeoplatformError):
     """An official file is not what it should be. Facts: `file`, perhaps `row` and `field`."""
 
 
+class NoMap(BadSource):
+    """A source that is whole, but holds nothing with a place on the map: a table, or other JSON."""
+
+
 class FetchFailed(GeoplatformError):
     """A source could not be obtained. Facts: `source` and what was tried."""
 

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import shapely
 
-from geoplatform.errors import BadSource
+from geoplatform.errors import BadSource, NoMap
 from loaders import collector
 
 _AT_ONCE = 2048
@@ -57,6 +57,10 @@ class _MultiPolygon(msgspec.Struct, tag_field="type", tag="MultiPolygon"):
         return self.coordinates
 
 
+class _Geometry(msgspec.Struct):
+    type: str | None = None
+
+
 class _Area(msgspec.Struct):
     """A Feature as nearly all are: with polygons in two dimensions, or no geometry. Read in one go."""
 
@@ -66,7 +70,10 @@ class _Area(msgspec.Struct):
 
 
 class GeoJson:
-    """A FeatureCollection or a sequence of Features. BadSource names the line and column, or the feature, at fault."""
+    """A FeatureCollection or a sequence of Features. BadSource names the line and column, or the feature, at fault.
+
+    `fields` and `geometry_type` (None where there are several) are those of its first features.
+    """
 
     def __init__(self, shown: str, file: Path) -> None:
         self.shown = shown
@@ -81,10 +88,10 @@ class GeoJson:
             self._features = whole.features or []
             self.crs = _crs_of(shown, whole.crs)
         self.count = len(self._features)
-        seen: dict[str, None] = {}
-        for number, raw in enumerate(self._features[:_LOOKED_AT], 1):
-            seen |= dict.fromkeys(self._feature(number, raw).properties or {})
-        self.fields = tuple(seen)
+        first = [self._feature(number, raw) for number, raw in enumerate(self._features[:_LOOKED_AT], 1)]
+        self.fields = tuple(dict.fromkeys(name for feature in first for name in feature.properties or {}))
+        kinds = {_kind_of(feature.geometry) for feature in first} - {None}
+        self.geometry_type = kinds.pop() if len(kinds) == 1 else None
 
     def batches(self, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, list[Any]], np.ndarray]]:
         """(number of the first feature from 1, columns, shapes) by the thousand."""
@@ -138,13 +145,13 @@ class GeoJson:
         try:
             whole = _COLLECTION.decode(self._bytes)
         except msgspec.ValidationError as error:
-            raise BadSource(f"{self.shown} is no FeatureCollection: {error}", file=self.shown) from error
+            raise NoMap(f"{self.shown} is no FeatureCollection: {error}", file=self.shown) from error
         except msgspec.DecodeError as error:
             raise BadSource(f"{self.shown} is not JSON: {self._located(str(error))}", file=self.shown) from error
         except (UnicodeDecodeError, RecursionError) as error:
             raise BadSource(f"{self.shown} is not JSON: {error}", file=self.shown) from error
         if whole.type != "FeatureCollection" or whole.features is None:
-            raise BadSource(f"{self.shown} is no FeatureCollection: its type is {whole.type!r}", file=self.shown)
+            raise NoMap(f"{self.shown} is no FeatureCollection: its type is {whole.type!r}", file=self.shown)
         return whole
 
     def _located(self, message: str) -> str:
@@ -155,6 +162,13 @@ class GeoJson:
         before = self._bytes[:at]
         line, column = before.count(b"\n") + 1, at - (before.rfind(b"\n") + 1) + 1
         return f"{message} at line {line}, column {column}"
+
+
+def _kind_of(geometry: msgspec.Raw) -> str | None:
+    try:
+        return _KIND.decode(geometry).type
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None  # null; or broken, which is told when it is read
 
 
 def _areas(raws: Sequence[Any]) -> tuple[list[dict[str, Any] | None], np.ndarray]:
@@ -193,6 +207,7 @@ def _areas(raws: Sequence[Any]) -> tuple[list[dict[str, Any] | None], np.ndarray
 _COLLECTION = msgspec.json.Decoder(_Collection)
 _FEATURE = msgspec.json.Decoder(_Feature)
 _AREA = msgspec.json.Decoder(_Area)
+_KIND = msgspec.json.Decoder(_Geometry)
 
 
 def _mapped(shown: str, file: Path) -> Any:

@@ -17,7 +17,7 @@ import pyogrio
 import pyogrio.errors
 import shapely
 
-from geoplatform.errors import BadSource
+from geoplatform.errors import BadSource, NoMap
 from loaders.files import shapefile
 from loaders.files.archives import unpacked
 from loaders.files.geojson import GeoJson
@@ -44,7 +44,8 @@ class Batch:
 class Layer:
     """One layer of a file. `crs` is WKT or an identifier, None where the file does not tell; `fields` as the file spells them.
 
-    `read` gives its batches with the named columns; `notes` is what was decided about its encoding.
+    `read` gives its batches with the named columns; `notes` is what was decided about its encoding. `fault`: why it cannot be
+    read, where it stands among others; it has no fields then.
     """
 
     source: str
@@ -55,6 +56,11 @@ class Layer:
     count: int | None
     read: Callable[[Sequence[str]], Iterator[Batch]]
     notes: tuple[str, ...] = ()
+    fault: BadSource | None = None
+
+    def may_belong_to(self, other: Layer) -> bool:
+        """Whether both are of one format, so that what cannot be read of the one may be more of the other."""
+        return _format_of(self.source) == _format_of(other.source)
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """Its features with these columns. BadSource names the first feature that is neither a polygon nor without shape."""
@@ -72,18 +78,39 @@ class Layer:
 
 @contextmanager
 def opened(path: Path, scratch: Path, encoding: str | None = None) -> Iterator[list[Layer]]:
-    """Every layer of a file, folder or archive; archives are unpacked below `scratch`. BadSource names what is wrong."""
+    """Every layer of a file, folder or archive; archives are unpacked below `scratch`.
+
+    BadSource names what is wrong with the only file, or with all of them; among others, a file that cannot be read is a layer
+    with a fault: whether that matters depends on what the others are.
+    """
     if not path.exists():
         raise BadSource(f"{path} does not exist", file=str(path))
     layers: list[Layer] = []
     for spelled, file in unpacked(path, scratch):
         # What is shown goes into public reports, and where the file lies on this machine does not belong there.
         shown = spelled.removeprefix(f"{path.parent}/")
-        if file.suffix.lower() in _JSON:
-            layers.append(_json_layer(shown, file))
-        else:
-            layers += _gdal_layers(shown, file, encoding)
+        try:
+            layers += (
+                [_json_layer(shown, file)] if file.suffix.lower() in _JSON else _gdal_layers(shown, file, encoding)
+            )
+        except BadSource as error:
+            layers.append(_unreadable(shown, file.stem, error))
+    faults = [layer.fault for layer in layers if layer.fault is not None]
+    if len(faults) == len(layers):
+        raise next((fault for fault in faults if not isinstance(fault, NoMap)), faults[0])
     yield layers
+
+
+def _unreadable(shown: str, name: str, error: BadSource) -> Layer:
+    def read(_: Sequence[str]) -> Iterator[Batch]:
+        raise error
+
+    return Layer(shown, name, (), None, None, None, read, fault=error)
+
+
+def _format_of(shown: str) -> str:
+    suffix = Path(shown.partition(", layer ")[0]).suffix.lower()
+    return "json" if suffix in _JSON else suffix
 
 
 def _json_layer(shown: str, file: Path) -> Layer:
@@ -93,7 +120,7 @@ def _json_layer(shown: str, file: Path) -> Layer:
         for first_row, values, shapes in source.batches(columns):
             yield Batch(values, shapes, first_row)
 
-    return Layer(shown, file.stem, source.fields, source.crs, None, source.count, read)
+    return Layer(shown, file.stem, source.fields, source.crs, source.geometry_type, source.count, read)
 
 
 def _gdal_layers(shown: str, file: Path, encoding: str | None) -> Iterator[Layer]:
@@ -102,8 +129,8 @@ def _gdal_layers(shown: str, file: Path, encoding: str | None) -> Iterator[Layer
         encoding = None  # the others say it themselves
     else:
         shapefile.refuse_incomplete(shown, file)
-        told = shapefile.encoding_of(file)
-        encoding, notes = encoding or told.name, told.notes
+        told = shapefile.encoding_of(file, encoding)
+        encoding, notes = told.name, told.notes
     try:
         names = [str(name) for name, _ in pyogrio.list_layers(file)]
     except _DAMAGE as error:
@@ -111,7 +138,11 @@ def _gdal_layers(shown: str, file: Path, encoding: str | None) -> Iterator[Layer
     if not names:
         raise BadSource(f"{shown} cannot be read: it has no layer; is it cut off?", file=shown)
     for name in names:
-        yield _gdal_layer(shown if len(names) == 1 else f"{shown}, layer {name}", file, name, encoding, notes)
+        spelled = shown if len(names) == 1 else f"{shown}, layer {name}"
+        try:
+            yield _gdal_layer(spelled, file, name, encoding, notes)
+        except NoMap as error:  # styles and metadata, which GeoPackages hold beside their maps
+            yield _unreadable(spelled, name, error)
 
 
 def _gdal_layer(shown: str, file: Path, name: str, encoding: str | None, notes: tuple[str, ...]) -> Layer:
@@ -133,12 +164,21 @@ def _gdal_layer(shown: str, file: Path, name: str, encoding: str | None, notes: 
                     shapes = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False))
                     if shapely.has_z(shapes).any() or shapely.has_m(shapes).any():
                         shapes, wkb = np.asarray(shapely.force_2d(shapes)), None
-                    yield Batch({name: batch[name].to_pylist() for name in columns}, shapes, first_row, wkb)
+                    yield Batch({name: _values(batch[name]) for name in columns}, shapes, first_row, wkb)
                     first_row += batch.num_rows
         except (*_DAMAGE, OSError, ValueError, shapely.errors.GEOSException) as error:
             raise BadSource(f"{shown}, after feature {first_row - 1}: {error}", file=shown, row=first_row) from error
 
     if info["geometry_type"] is None:
-        raise BadSource(f"{shown} has no geometry: it is a table, not a map", file=shown)
+        raise NoMap(f"{shown} has no geometry: it is a table, not a map", file=shown)
     fields = tuple(str(field) for field in info["fields"])
     return Layer(shown, name, fields, info["crs"], info["geometry_type"], int(info["features"]), read, notes)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """A column as Python values. A text that ends within a letter loses what there is of it (`shapefile.encoding_of` tells)."""
+    try:
+        return list(column.to_pylist())
+    except UnicodeDecodeError:
+        texts = column.cast(pa.binary()).to_pylist()
+        return [None if text is None else shapefile.up_to_a_whole_letter(text) for text in texts]

@@ -11,7 +11,11 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from geoplatform.errors import BadSource
+
+_END_OF_FIELDS = 0x0D
 
 
 @dataclass(frozen=True)
@@ -54,31 +58,77 @@ def _refuse_short(shown: str, file: Path, expected: int) -> None:
         raise BadSource(reason, file=str(file), expected=expected, found=found)
 
 
-def encoding_of(file: Path) -> Encoding:
-    """The encoding of the .dbf: what the .cpg says unless the bytes say otherwise."""
+def encoding_of(file: Path, named: str | None = None) -> Encoding:
+    """The encoding of the .dbf: what the .cpg says unless the bytes say otherwise. `named`: the operator says which.
+
+    UTF-8 may be cut within a letter where a text fills its field: that is counted in the notes.
+    """
     table, page = companion(file, ".dbf"), companion(file, ".cpg")
     declared = page.read_text("ascii", "replace").strip().upper() if page else None
     content = table.read_bytes() if table else b""
     header_size = struct.unpack("<H", content[8:10])[0] if len(content) > 10 else 0
-    body = content[header_size:]
-    if body.isascii():
-        return Encoding("UTF-8")
+    if content[header_size:].isascii():
+        return Encoding(named or "UTF-8")
+    says_utf8 = (named or declared or "").upper().replace("-", "") in ("UTF8", "65001")
+    cut: dict[str, int] = {}
     try:
-        body.decode("utf-8")
+        content[header_size:].decode("utf-8")
         is_utf8 = True
     except UnicodeDecodeError:
-        is_utf8 = False
-    says_utf8 = declared is not None and declared.replace("-", "") in ("UTF8", "65001")
+        whole, cut, others = _texts_in_utf8(content)
+        is_utf8 = others == 0 and (whole > 0 or says_utf8)
+    truth, spelled = ("UTF-8", "UTF-8") if is_utf8 else ("CP1252", "windows-1252")
+    notes = tuple(
+        f"{count} texts of {name} are cut within a letter by the width of the field: read up to there"
+        for name, count in cut.items()
+        if is_utf8
+    )
+    if named is not None:
+        return Encoding(named, notes if says_utf8 else ())
     if declared is None:
-        return Encoding(
-            "UTF-8" if is_utf8 else "CP1252", (f"no .cpg: read as {'UTF-8' if is_utf8 else 'windows-1252'}",)
-        )
+        return Encoding(truth, (f"no .cpg: read as {spelled}", *notes))
     if is_utf8 != says_utf8:
-        truth = "UTF-8" if is_utf8 else "windows-1252"
-        return Encoding(
-            "UTF-8" if is_utf8 else "CP1252", (f"the .cpg says {declared}, the bytes are {truth}: read so",)
+        return Encoding(truth, (f"the .cpg says {declared}, the bytes are {spelled}: read so", *notes))
+    return Encoding("UTF-8" if is_utf8 else _known(declared), notes)
+
+
+def up_to_a_whole_letter(text: bytes) -> str:
+    """UTF-8 without the letter that its end cuts in two. UnicodeDecodeError for what is no UTF-8 before it."""
+    return codecs.getincrementaldecoder("utf-8")().decode(text)
+
+
+def _texts_in_utf8(content: bytes) -> tuple[int, dict[str, int], int]:
+    """Of the texts beyond ASCII in a .dbf: how many are UTF-8, how many by field are but for their cut end, how many are not."""
+    count, header_size, row_size = struct.unpack("<IHH", content[4:12])
+    rows = np.frombuffer(content, np.uint8, count * row_size, header_size).reshape(count, row_size)
+    whole, others, begin = 0, 0, 1  # a row begins with the mark of deletion
+    cut: dict[str, int] = {}
+    for at in range(32, header_size - 1, 32):
+        if content[at] == _END_OF_FIELDS:
+            break
+        name, kind, width = (
+            content[at : at + 11].split(b"\0")[0].decode("ascii", "replace"),
+            content[at + 11],
+            content[at + 16],
         )
-    return Encoding("UTF-8" if is_utf8 else _known(declared))
+        cells = rows[:, begin : begin + width]
+        begin += width
+        if kind != ord("C"):
+            continue
+        for cell in cells[(cells >= 0x80).any(axis=1)]:
+            text = cell.tobytes().rstrip(b" \0")
+            try:
+                shorter = up_to_a_whole_letter(text)
+            except UnicodeDecodeError:
+                others += 1
+                continue
+            if len(shorter.encode()) == len(text):
+                whole += 1
+            elif len(text) == width:
+                cut[name] = cut.get(name, 0) + 1
+            else:
+                others += 1
+    return whole, cut, others
 
 
 def _known(declared: str) -> str:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from geoplatform.errors import BadSource
+from geoplatform.errors import BadSource, NoMap
 from loaders.boundaries import BoundarySet, Communes, Edition, Unit, territory_of
 from loaders.files.fetch import sha256_of
 from loaders.files.layers import Layer, opened
@@ -65,6 +65,7 @@ def boundary_set(path: Path, scratch: Path, told: Told, name: str | None = None)
         publisher = _publisher_of(layers, told)
         chosen = _chosen(layers, publisher, told)
         notes = [f"{layer.source}: {layer.count} features" for layer in chosen]
+        notes += _left_out(layers, chosen, told)
         reading = Reading(
             columns=publisher.columns,
             declared_crs=told.crs,
@@ -110,7 +111,10 @@ def _publisher_of(layers: list[Layer], told: Told) -> Publisher:
         if any(publisher.knows(layer) for layer in layers if told.layer in (None, layer.name)):
             return publisher
     seen = "; ".join(
-        f"{layer.source} ({layer.geometry_type or 'GeoJSON'}): {', '.join(layer.fields)}" for layer in layers[:8]
+        layer.fault.message
+        if layer.fault
+        else f"{layer.source} ({layer.geometry_type or 'GeoJSON'}): {', '.join(layer.fields)}"
+        for layer in layers[:8]
     )
     raise BadSource(
         f"no layer looks like communes. There are: {seen}. Map its fields: --field code=… --field name=…", field="layer"
@@ -122,14 +126,16 @@ def _chosen(layers: list[Layer], publisher: Publisher, told: Told) -> list[Layer
         named = [layer for layer in layers if layer.name == told.layer]
         if not named:
             raise BadSource(f"there is no layer {told.layer}; there are {', '.join(layer.name for layer in layers)}")
+        for layer in named:
+            if layer.fault is not None:
+                raise layer.fault
         return named
+    areas = [layer for layer in layers if not layer.fault and not _LINES_OR_POINTS.search(layer.geometry_type or "")]
     if publisher.key == "file":
-        if len(layers) > 1:
-            raise BadSource(f"which layer? Name it with --layer: {', '.join(layer.name for layer in layers)}")
-        return layers
-    known = [
-        layer for layer in layers if publisher.knows(layer) and not _LINES_OR_POINTS.search(layer.geometry_type or "")
-    ]
+        if len(areas) > 1:
+            raise BadSource(f"which layer? Name it with --layer: {', '.join(layer.name for layer in areas)}")
+        return areas or [layer for layer in layers if not layer.fault]
+    known = [layer for layer in areas if publisher.knows(layer)]
     for names in (("commune", "communes"), ("commune_carto",)):  # both stand in some archives: the finer one
         exact = [layer for layer in known if layer.name.lower() in names]
         if exact:
@@ -137,6 +143,20 @@ def _chosen(layers: list[Layer], publisher: Publisher, told: Told) -> list[Layer
     if not known:
         raise BadSource(f"{layers[0].source} holds points or lines, no polygons of communes", field="layer")
     return known
+
+
+def _left_out(layers: list[Layer], chosen: list[Layer], told: Told) -> Iterator[str]:
+    """A note on each file that cannot be read. Raises its fault where it may hold more of the communes.
+
+    It cannot where it is whole but no map, or of another format than they are, or the operator named the layer.
+    """
+    for layer in layers:
+        if layer.fault is None:
+            continue
+        is_suspect = told.layer is None and any(layer.may_belong_to(one) for one in chosen)
+        if is_suspect and not isinstance(layer.fault, NoMap):
+            raise layer.fault
+        yield f"left out: {layer.fault.message}"
 
 
 def _edition(

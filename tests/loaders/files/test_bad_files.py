@@ -29,11 +29,15 @@ COLUMNS = {"code": ["01001", "01036", "01138"], "nom": ["A", "B", "C"]}
 GEOFLA = {"INSEE_COM": ["01001", "01036", "01138"], "NOM_COM": ["A", "B", "C"], "CODE_DEPT": ["01"] * 3}
 
 
-def read(path: Path, **told: object) -> Communes:
+def noted(path: Path, **told: object) -> tuple[Communes, list[str]]:
     scratch = path.parent / "scratch"
     scratch.mkdir(exist_ok=True)
     with boundary_set(path, scratch, Told(**{"year": 2022, **told})) as found:
-        return Communes.joined(list(found.communes()))
+        return Communes.joined(list(found.communes())), found.notes
+
+
+def read(path: Path, **told: object) -> Communes:
+    return noted(path, **told)[0]
 
 
 def refused(path: Path, told: str, **how: object) -> None:
@@ -385,3 +389,64 @@ def test_a_coordinate_that_is_no_number_is_named_by_its_commune(tmp_path):
     path = written(tmp_path / "communes.gpkg", {"code": ["01001", "01036"], "nom": ["A", "B"]}, [AIN[0], torn])
     with pytest.raises(BadSource, match="a coordinate of commune 01036 is not a number"):
         read(path, fields={"code": "code", "name": "nom"})
+
+
+STRAYS = {
+    "metadata.json": '{"title": "Communes", "licence": "etalab-2.0"}',
+    "schema.json": "[1, 2, 3]",
+    "points.geojson": collection(feature("01001", {"type": "Point", "coordinates": [5, 46]})),
+}
+
+
+@pytest.mark.parametrize("name", STRAYS)
+@pytest.mark.parametrize("form", ["communes.geojson", "communes.gpkg", "COMMUNE.shp"])
+def test_what_is_no_map_of_communes_beside_them_is_left_out_and_told(tmp_path, name, form):
+    (tmp_path / name).write_text(STRAYS[name])
+    path = zipped(tmp_path / "a.zip", tmp_path / name, written(tmp_path / form, COLUMNS, AIN))
+    found, notes = noted(path)
+    assert found.codes == COLUMNS["code"]
+    told = [note for note in notes if note.startswith("left out: ")]
+    if name == "points.geojson":
+        assert told == []  # a map, but of something else, as archives hold many
+    else:
+        assert len(told) == 1 and f"a.zip/{name} is no FeatureCollection" in told[0]
+    assert read(path, fields={"code": "code", "name": "nom"}).codes == COLUMNS["code"]
+
+
+@pytest.mark.parametrize(("form", "is_refused"), [("communes.geojson", True), ("communes.gpkg", False)])
+def test_a_damaged_file_beside_communes_is_refused_where_it_may_be_more_of_them(tmp_path, form, is_refused):
+    (tmp_path / "half.json").write_text(collection(feature())[:-40])
+    path = zipped(tmp_path / "a.zip", tmp_path / "half.json", written(tmp_path / form, COLUMNS, AIN))
+    if is_refused:
+        refused(path, "half.json is not JSON.*is it cut off")
+        assert read(path, layer="communes").codes == COLUMNS["code"]
+        refused(path, "half.json is not JSON", layer="half")
+    else:
+        assert len([note for note in noted(path)[1] if "left out: a.zip/half.json is not JSON" in note]) == 1
+
+
+def test_when_nothing_looks_like_communes_the_damaged_file_is_named(tmp_path):
+    (tmp_path / "communes.geojson").write_text(collection(feature())[:-40])
+    other = written(tmp_path / "other.gpkg", {"height": [1, 2, 3]}, AIN)
+    path = zipped(tmp_path / "a.zip", tmp_path / "communes.geojson", other)
+    refused(path, r"no layer looks like communes.*communes\.geojson is not JSON")
+    (tmp_path / "meta.json").write_text("{}")
+    refused(
+        zipped(tmp_path / "b.zip", tmp_path / "communes.geojson", tmp_path / "meta.json"),
+        "communes.geojson is not JSON",
+    )
+
+
+def test_a_table_beside_the_communes_of_a_geopackage_is_left_out(tmp_path):
+    path = written(tmp_path / "communes.gpkg", COLUMNS, AIN, layer="commune")
+    pyogrio.raw.write(
+        path, None, [np.array(["style"], dtype=object)], ["name"], geometry_type=None, driver="GPKG", layer="layer_styles",
+        append=True,
+    )  # fmt: skip
+    assert read(path).codes == COLUMNS["code"]
+
+
+def test_points_alone_in_geojson_are_no_communes(tmp_path):
+    path = tmp_path / "communes.geojson"
+    path.write_text(STRAYS["points.geojson"])
+    refused(path, "holds points or lines, no polygons of communes")

@@ -13,6 +13,7 @@ import shapely
 
 from geoplatform.errors import BadSource
 from loaders.boundaries import Communes
+from loaders.cog import lists, overlay
 from loaders.sources.ign import ADMIN_EXPRESS
 from loaders.sources.official import Told, boundary_set
 from tests.making import squares, written, zipped
@@ -341,3 +342,53 @@ def test_an_old_encoding_that_the_cpg_names_is_believed(tmp_path, scratch, page,
     table.write_bytes(table.read_bytes().replace(b"x" * len(bytes_), bytes_))
     path.with_suffix(".cpg").write_text(page)
     assert read(path, scratch, year=2015)[0].names == [name]
+
+
+def cut(tmp_path: Path, ends: bytes, page: str | None, whole: bytes = "Béon".encode()) -> Path:
+    """A Shapefile whose first name fills its field and ends in these bytes; the second holds `whole`."""
+    names = ["x" * 20, "y" * len(whole), "Culoz"]
+    columns = {"INSEE_COM": ["01001", "01036", "01138"], "NOM_COM": names, "CODE_DEPT": ["01"] * 3}
+    path = written(tmp_path / "COMMUNE.shp", columns, AIN, encoding="UTF-8")
+    table = path.with_suffix(".dbf")
+    field = b"x" * 20
+    content = table.read_bytes().replace(names[1].encode(), whole)
+    at = content.index(field)
+    width = next(
+        content[n + 16] for n in range(32, at, 32) if content[n : n + 11].rstrip(b"\0") == b"NOM_COM"
+    )  # the driver shrinks it to the longest text or leaves it
+    filled = (b"x" * width)[: width - len(ends)] + ends
+    table.write_bytes(content[:at] + filled + content[at + width :])
+    path.with_suffix(".cpg").unlink(missing_ok=True)
+    if page:
+        path.with_suffix(".cpg").write_text(page)
+    return path
+
+
+@pytest.mark.parametrize("page", ["UTF-8", None, "ISO-8859-1"])
+@pytest.mark.parametrize("ends", ["é".encode()[:1], "œ".encode()[:1], "€".encode()[:2], "😀".encode()[:3]])
+def test_a_name_that_its_field_cuts_within_a_letter_is_read_up_to_there_and_told(tmp_path, scratch, page, ends):
+    communes, found = read(cut(tmp_path, ends, page), scratch)
+    assert set(communes.names[0]) == {"x"}
+    assert communes.names[1:] == ["Béon", "Culoz"]
+    told = "1 texts of NOM_COM are cut within a letter by the width of the field: read up to there"
+    assert len([note for note in found.notes if told in note]) == 1
+    named, found = read(cut(tmp_path, ends, page), scratch, encoding="UTF-8")
+    assert named.names == communes.names
+    assert len([note for note in found.notes if told in note]) == 1
+
+
+def test_a_cut_name_alone_is_utf8_only_where_the_cpg_says_so(tmp_path, scratch):
+    assert set(read(cut(tmp_path, b"\xc3", "UTF-8", b"Beon"), scratch)[0].names[0]) == {"x"}
+    assert read(cut(tmp_path, b"\xe9", "ISO-8859-1", b"Beon"), scratch)[0].names[0].endswith("xé")
+    assert read(cut(tmp_path, b"\xe9", None, b"B\xe9on"), scratch)[0].names[1] == "Béon"
+
+
+def test_a_cut_name_gets_the_official_one_from_the_lists(tmp_path, scratch):
+    (tmp_path / "v_commune_2022.csv").write_text(
+        "TYPECOM,COM,REG,DEP,CTCD,ARR,TNCC,NCC,NCCENR,LIBELLE,CAN,COMPARENT\n"
+        'COM,01001,84,01,01D,012,5,X,X,"L\'Abergement-Clémenciat",0108,\n'
+    )
+    official = lists.read([tmp_path / "v_commune_2022.csv"])
+    with boundary_set(cut(tmp_path, b"\xc3", "UTF-8"), scratch, Told(year=2022)) as found:
+        communes = Communes.joined(list(overlay.completed(found, official).communes()))
+    assert communes.names == ["L'Abergement-Clémenciat", "Béon", "Culoz"]
