@@ -194,15 +194,20 @@ def _boundaries(session: Session, source: str, told: Told) -> Iterator[BoundaryS
 
 def _lists(session: Session, sources: tuple[str, ...]) -> lists.CogList:
     paths: list[Path] = []
+    years: set[int] = set()
     for source in sources:
         known = catalogue.cog(source)
-        with session.progress.step("fetch") as step:
-            paths += [downloaded(remote, session.settings.data_dir / "cache", step) for remote in known or ()]
-            step.outcome = source
         if known is None:
             paths.append(Path(source))
+            continue
+        years.add(known[1])
+        with session.progress.step("fetch") as step:
+            paths += [downloaded(remote, session.settings.data_dir / "cache", step) for remote in known[0]]
+            step.outcome = source
+    if len(years) > 1:
+        raise Misuse(f"lists of several years: {', '.join(sources)}")
     with session.progress.step("lists") as step:
-        found = lists.read(paths)
+        found = lists.read(paths, next(iter(years), None))
         step.outcome = (
             f"{len(found.communes)} communes, {len(found.departments)} departments, {len(found.epci)} EPCI, "
             f"{len(found.postal_codes)} with postal codes, {len(found.movements)} movements"

@@ -5,6 +5,7 @@ From the command line; a `CogList` completes a boundary set (`loaders.cog.overla
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from geoplatform.errors import BadSource
 from geoplatform.model import Movement
-from loaders.boundaries import Unit, city_of
+from loaders.boundaries import Unit, city_of, department_of
 from loaders.cog import movements
 from loaders.cog.sheet import Row, Sheet, padded
 
@@ -62,9 +63,10 @@ class CogList:
     notes: list[str] = field(default_factory=list)
 
 
-def read(paths: list[Path]) -> CogList:
+def read(paths: list[Path], year: int | None = None) -> CogList:
     """What the files, and the files of the folders, say together. In a folder, what is no such list is passed over.
 
+    `year`: where none of them is a list of communes, those of 1 January of that year are taken from the list since 1943.
     BadSource for a file that is none of the known lists, or is broken.
     """
     named = [path for path in paths if not path.is_dir()]
@@ -84,8 +86,21 @@ def read(paths: list[Path]) -> CogList:
         elif file in named:
             raise BadSource(f"{file} is no list of the COG (.csv, .txt, .xlsx)", file=str(file))
     for sheet in all_known:  # after the movements, which tell more
-        found.movements += list(movements.ended(sheet, found.movements))
+        periods = movements.periods(sheet)
+        found.movements += list(movements.ended(periods, found.movements))
+        if year is not None and found.year is None:
+            _take_those_of(year, periods, found)
     return found
+
+
+def _take_those_of(year: int, periods: list[movements.Period], found: CogList) -> None:
+    """Communes of a year from the list since 1943, which tells neither department nor region: the code and the departments do."""
+    region_of = {department.code: department.parent_code for department in found.departments}
+    for code, name in movements.in_force(periods, dt.date(year, 1, 1)).items():
+        department = department_of(code)
+        found.communes[code] = CogCommune(code, name, department, region_of.get(department or ""))
+    found.year = year
+    found.notes.append(f"communes in force on 1 January {year}, from INSEE's list of all since 1943")
 
 
 def _read_sheet(sheet: Sheet, found: CogList) -> bool:

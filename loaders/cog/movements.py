@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from geoplatform.errors import BadSource
 from geoplatform.model import Movement
@@ -63,21 +64,47 @@ def read(sheet: Sheet) -> tuple[list[Movement], list[str]]:
     return movements, notes
 
 
-def ended(sheet: Sheet, movements: Collection[Movement]) -> Iterator[Movement]:
-    """The codes that ended since 1943 and that no movement mentions: suppressions without a known successor."""
-    known = {movement.code_before for movement in movements}
-    last: dict[str, tuple[dt.date | None, str]] = {}
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A line of the list since 1943: a commune's code, its name then, from which day to before which (None: still)."""
+
+    code: str
+    name: str
+    since: dt.date | None
+    until: dt.date | None
+
+
+def periods(sheet: Sheet) -> list[Period]:
+    """The list of all communes since 1943. BadSource names the line."""
+    found = []
     for row in sheet.rows(_SINCE_1943, tuple(_SINCE_1943)):
         code = row["code"]
         if code is None:
             raise BadSource(f"{sheet.path}, line {row.line}: no code", row=row.line, field="com")
-        until = _day(sheet, row, "until")
-        before = last.get(padded(code))
-        if before is None or until is None or (before[0] is not None and until > before[0]):
-            last[padded(code)] = until, row["name"] or ""
-    for code, (until, name) in last.items():
-        if until is not None and code not in known:
-            yield Movement(_SUPPRESSION, until, "COM", code, name, "COM", None, None)
+        found.append(Period(padded(code), row["name"] or "", _day(sheet, row, "from"), _day(sheet, row, "until")))
+    return found
+
+
+def ended(known_periods: Iterable[Period], movements: Collection[Movement]) -> Iterator[Movement]:
+    """The codes that ended since 1943 and that no movement mentions: suppressions without a known successor."""
+    known = {movement.code_before for movement in movements}
+    last: dict[str, Period] = {}
+    for period in known_periods:
+        before = last.get(period.code)
+        if before is None or period.until is None or (before.until is not None and period.until > before.until):
+            last[period.code] = period
+    for code, period in last.items():
+        if period.until is not None and code not in known:
+            yield Movement(_SUPPRESSION, period.until, "COM", code, period.name, "COM", None, None)
+
+
+def in_force(known_periods: Iterable[Period], day: dt.date) -> dict[str, str]:
+    """Names by code of the communes of a day. The day on which a period ends begins the next."""
+    return {
+        period.code: period.name
+        for period in known_periods
+        if (period.since is None or period.since <= day) and (period.until is None or day < period.until)
+    }
 
 
 def _day(sheet: Sheet, row: Row, meaning: str) -> dt.date | None:

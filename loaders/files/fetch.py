@@ -101,39 +101,59 @@ def downloaded(remote: Remote, cache: Path, step: Step) -> Path:
 
 
 def _transfer(remote: Remote, part: Path, step: Step) -> None:
-    """Fill the file, again and again from where it broke off. The mark of the version (ETag) lies beside it."""
+    """Fill the file, again and again from where it broke off. The mark of the version (ETag) lies beside it.
+
+    Large files break off many times: only tries that bring nothing new are counted.
+    """
     mark = part.with_suffix(".etag")
-    reason = ""
-    for attempt in range(_TRIES):
-        if attempt:
-            time.sleep(min(2.0**attempt, 20.0) * _PAUSE_S)
-        have = part.stat().st_size if part.exists() else 0
-        headers = {"Accept-Encoding": "identity", "User-Agent": "geoplatform"}
-        if have and mark.exists():
-            headers |= {"Range": f"bytes={have}-", "If-Range": mark.read_text()}
+    reason, tries, furthest = "", 0, 0
+    while tries < _TRIES:
+        if tries:
+            time.sleep(min(2.0**tries, 20.0) * _PAUSE_S)
+        tries += 1
         try:
-            with requests.get(remote.url, headers=headers, stream=True, timeout=_HTTP_TIMEOUT_S) as answer:
-                if answer.status_code == 416:  # more than there is: the file changed
-                    part.unlink(missing_ok=True)
-                    continue
-                if answer.status_code >= 400:
-                    reason = f"{answer.status_code} {answer.reason}"
-                    if answer.status_code < 500 and answer.status_code != 429:
-                        break
-                    continue
-                if _received(answer, part, mark, have if answer.status_code == 206 else 0, step):
-                    mark.unlink(missing_ok=True)
-                    return
-                reason = "the transfer broke off"
+            reason = _attempt(remote, part, mark, step)
         except requests.RequestException as error:
             reason = str(error)
             if isinstance(error, ValueError):  # the address itself is wrong
                 break
+        except _Refused as error:
+            reason = str(error)
+            break
+        if not reason:
+            mark.unlink(missing_ok=True)
+            return
+        have = part.stat().st_size if part.exists() else 0
+        if have > furthest:
+            furthest, tries = have, 1
     raise FetchFailed(
         f"{remote.url} cannot be fetched: {reason}. Run the command again to go on, or put the file into {part.parent} "
         f"as {remote.file} yourself.",
         source=remote.url,
     )
+
+
+class _Refused(Exception):
+    """An answer that trying again will not change."""
+
+
+def _attempt(remote: Remote, part: Path, mark: Path, step: Step) -> str:
+    """Ask for what is lacking: empty when all of it is there, else why not."""
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"Accept-Encoding": "identity", "User-Agent": "geoplatform"}
+    if have and mark.exists():
+        headers |= {"Range": f"bytes={have}-", "If-Range": mark.read_text()}
+    with requests.get(remote.url, headers=headers, stream=True, timeout=_HTTP_TIMEOUT_S) as answer:
+        if answer.status_code == 416:  # more than there is: the file changed
+            part.unlink(missing_ok=True)
+            return "the file changed meanwhile"
+        if answer.status_code >= 400:
+            reason = f"{answer.status_code} {answer.reason}"
+            if answer.status_code < 500 and answer.status_code != 429:
+                raise _Refused(reason)
+            return reason
+        begin = have if answer.status_code == 206 else 0
+        return "" if _received(answer, part, mark, begin, step) else "the transfer broke off"
 
 
 def _received(answer: requests.Response, part: Path, mark: Path, have: int, step: Step) -> bool:

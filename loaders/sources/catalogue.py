@@ -67,22 +67,27 @@ def remote(url: str) -> Remote:
 
 _INSEE = "https://www.insee.fr/fr/statistiques/fichier/{number}/{file}"
 #: INSEE's number of a year's download page changes every year and is not to be guessed.
-_COG_PAGES = {2026: 8740222}
+_COG_PAGE, _COG_EDITION = 8740222, 2026
+_COG_YEARS = range(2017, _COG_EDITION + 1)
+_COG_LIST = "v_commune_{year}.csv"
 _COG_FILES = (
-    "v_commune_{year}.csv", "v_mvt_commune_{year}.csv", "v_commune_depuis_1943.csv", "v_commune_comer_{year}.csv",
-    "v_departement_{year}.csv", "v_region_{year}.csv",
+    "v_mvt_commune_{year}.csv", "v_commune_depuis_1943.csv", "v_commune_comer_{year}.csv", "v_departement_{year}.csv",
+    "v_region_{year}.csv",
 )  # fmt: skip
 
 
-def cog(source: str) -> list[Remote] | None:
-    """INSEE's lists of a year (`cog:2026`); None if the source is no such name. Misuse for a year that is not known."""
+def cog(source: str) -> tuple[list[Remote], int] | None:
+    """INSEE's lists of a year (`cog:2026`) and that year; None if the source is no such name. Misuse for an unknown year.
+
+    Earlier years are read from the lists of the newest edition: it tells of each commune since 1943 from when until when it was.
+    """
     family, _, year = source.partition(":")
     if family != "cog":
         return None
-    if year not in map(str, _COG_PAGES):
-        raise Misuse(f"there is no {source}; there are {', '.join(f'cog:{known}' for known in sorted(_COG_PAGES))}")
-    names = [name.format(year=year) for name in _COG_FILES]
-    return [
-        Remote(_INSEE.format(number=_COG_PAGES[int(year)], file=name), name if year in name else f"{year}_{name}")
-        for name in names
-    ]
+    if year not in map(str, _COG_YEARS):
+        raise Misuse(f"there is no {source}; there are {', '.join(f'cog:{known}' for known in _COG_YEARS)}")
+    wanted = [_COG_LIST, *_COG_FILES] if int(year) == _COG_EDITION else _COG_FILES
+    names = [name.format(year=_COG_EDITION) for name in wanted]
+    kept = [name if str(_COG_EDITION) in name else f"{_COG_EDITION}_{name}" for name in names]
+    urls = [_INSEE.format(number=_COG_PAGE, file=name) for name in names]
+    return [Remote(url, file) for url, file in zip(urls, kept, strict=True)], int(year)

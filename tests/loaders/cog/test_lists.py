@@ -132,6 +132,40 @@ def test_codes_that_only_the_list_since_1943_knows_have_ended_without_a_successo
     assert ended.name_before == "Beaumont-en-Verdunois"
 
 
+SINCE_1943 = (
+    "COM,TNCC,NCC,NCCENR,LIBELLE,DATE_DEBUT,DATE_FIN\n"
+    "01036,1,BEON,Béon,Béon,1943-01-01,2023-01-01\n"
+    "01138,1,CULOZ,Culoz,Culoz,1943-01-01,2023-01-01\n"
+    "01138,1,CULOZ BEON,Culoz-Béon,Culoz-Béon,2023-01-01,\n"
+    "20004,1,AJACCIO,Ajaccio,Ajaccio,1943-01-01,1976-01-01\n"
+    "2A004,1,AJACCIO,Ajaccio,Ajaccio,1976-01-01,\n"
+    "97601,1,ACOUA,Acoua,Acoua,2011-03-31,\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("year", "expected"),
+    [
+        (2022, {"01036": "Béon", "01138": "Culoz", "2A004": "Ajaccio", "97601": "Acoua"}),
+        (2023, {"01138": "Culoz-Béon", "2A004": "Ajaccio", "97601": "Acoua"}),  # the day of the merger itself
+        (1975, {"01036": "Béon", "01138": "Culoz", "20004": "Ajaccio"}),
+    ],
+)
+def test_communes_of_an_earlier_year_come_from_the_list_since_1943(tmp_path, year, expected):
+    put(tmp_path, "2026_v_commune_depuis_1943.csv", SINCE_1943)
+    put(tmp_path, "v_departement_2026.csv", "DEP,REG,CHEFLIEU,TNCC,NCC,NCCENR,LIBELLE\n1,84,01053,5,AIN,Ain,Ain\n")
+    found = lists.read([tmp_path], year)
+    assert (found.year, {code: one.name for code, one in found.communes.items()}) == (year, expected)
+    assert (found.communes["01138"].department_code, found.communes["01138"].region_code) == ("01", "84")
+    assert not lists.read([tmp_path]).communes  # nobody asked for a year
+
+
+def test_a_list_of_communes_goes_before_the_one_since_1943(tmp_path):
+    put(tmp_path, "v_commune_depuis_1943.csv", SINCE_1943)
+    put(tmp_path, "v_commune_2026.csv", COMMUNES)
+    assert lists.read([tmp_path], 2026).communes.keys() == {"97407", "01001"}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import resource
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -15,53 +13,20 @@ from geoplatform.progress import Step
 from loaders.files import fetch
 from loaders.files.fetch import Remote, downloaded
 from loaders.sources import catalogue
+from tests.serving import CONTENT, Server, serving
 
-CONTENT = bytes(range(256)) * 4000
 SUM = hashlib.sha256(CONTENT).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """Gives `content`, but at most `most` bytes of an answer before it hangs up; keeps the ranges that were asked for."""
-
-    content, most, version, status = CONTENT, len(CONTENT), '"one"', 200
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[str | None] = []
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        told = self.headers.get("Range")
-        self.server.asked.append(told)
-        begin = int(told[6:-1]) if told and self.headers.get("If-Range") == self.server.version else 0
-        rest = self.server.content[begin:]
-        self.send_response(self.server.status if self.server.status != 200 else 206 if begin else 200)
-        self.send_header("ETag", self.server.version)
-        self.send_header("Content-Length", str(len(rest)))
-        self.end_headers()
-        self.wfile.write(rest[: self.server.most])
-        self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
 
 
 @pytest.fixture
 def server(monkeypatch) -> Iterator[Server]:
     monkeypatch.setattr(fetch, "_PAUSE_S", 0.0)
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
-        thread.start()
+    with serving() as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 def remote(server: Server, sha256: str | None = None) -> Remote:
-    return Remote(f"http://127.0.0.1:{server.server_port}/a.7z", "a.7z", sha256)
+    return Remote(server.url("a.7z"), "a.7z", sha256)
 
 
 def test_a_download_that_breaks_off_goes_on_where_it_did(server, tmp_path):
@@ -137,10 +102,33 @@ def test_known_editions_have_an_address_a_year_and_a_name():
     found, told = catalogue.edition("contours-administratifs:2026-100m")
     assert (told.year, told.precision_m, len(found.sha256)) == (2026, 100.0, 64)
     assert catalogue.edition("communes.gpkg") is None
-    lists = catalogue.cog("cog:2026")
-    assert [one.file for one in lists][:3] == [
-        "v_commune_2026.csv", "v_mvt_commune_2026.csv", "2026_v_commune_depuis_1943.csv",
-    ]  # fmt: skip
+
+
+#: IGN's names, as its catalogue has them (docs/boundaries.md tells who else uses them).
+IGN = {
+    2017: "1-0__SHP__FRA_2017-06-19", 2018: "1-1__SHP__FRA_2018-04-03", 2019: "2-0__SHP__FRA_2019-09-24",
+    2020: "2-1__SHP__FRA_2020-11-20", 2021: "3-0__SHP_WGS84G_FRA_2021-05-19", 2022: "3-1__SHP_WGS84G_FRA_2022-04-15",
+    2023: "3-2__SHP_WGS84G_FRA_2023-05-03", 2024: "3-2__SHP_WGS84G_FRA_2024-02-22",
+    2025: "4-0__GPKG_WGS84G_FRA_2025-01-01", 2026: "4-0__GPKG_WGS84G_FRA_2026-01-01",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("year", range(2017, 2027))
+def test_every_year_from_2017_on_has_its_limits_and_its_lists(year):
+    found, told = catalogue.edition(f"admin-express-cog:{year}")
+    name = f"ADMIN-EXPRESS-COG_{IGN[year]}"
+    assert found.url == f"https://data.geopf.fr/telechargement/download/ADMIN-EXPRESS-COG/{name}/{name}.7z"
+    assert (found.file, told.year) == (f"{name}.7z", year)
+    remotes, of_year = catalogue.cog(f"cog:{year}")
+    assert of_year == year
+    assert {one.url.rpartition("/")[0] for one in remotes} == {"https://www.insee.fr/fr/statistiques/fichier/8740222"}
+    files = [one.file for one in remotes]
+    assert ("v_commune_2026.csv" in files) == (year == 2026)
+    assert {"v_mvt_commune_2026.csv", "2026_v_commune_depuis_1943.csv", "v_commune_comer_2026.csv"} <= set(files)
+    assert remotes[files.index("2026_v_commune_depuis_1943.csv")].url.endswith("/8740222/v_commune_depuis_1943.csv")
+
+
+def test_what_is_no_name_of_a_list_is_a_file():
     assert catalogue.cog("v_mvt_commune_2026.csv") is None
 
 
@@ -157,7 +145,7 @@ def test_misuse_an_unknown_edition_is_answered_with_those_there_are(source, told
 
 
 def test_misuse_a_year_without_lists_is_answered_with_those_there_are():
-    with pytest.raises(Misuse, match="there is no cog:1999; there are cog:2026"):
+    with pytest.raises(Misuse, match=r"there is no cog:1999; there are cog:2017, .*, cog:2026"):
         catalogue.cog("cog:1999")
 
 
