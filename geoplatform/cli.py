@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 data refused or something out of reach, 2 misuse.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 import os
 import secrets
@@ -211,6 +212,22 @@ def vintages_activate(session: Session, number: int, waived: tuple[str, ...]) ->
     with session.progress.step("activate") as step, store.alone():
         done = vintages.activate(store, number, dt.datetime.now(dt.UTC), frozenset(waived))
         step.outcome = f"vintage number {number}, {done.told()}"
+
+
+@vintages_group.command("report")
+@click.argument("number", type=int)
+@click.option(
+    "--findings", is_flag=True, help="What the checks found on the map, as GeoJSON, instead of what they said."
+)
+@click.pass_obj
+def vintages_report(session: Session, number: int, findings: bool) -> None:
+    """Write the report of a vintage's load (JSON), of a staged one too: to look at what a check refuses."""
+    with session.store(LOADER).reading() as connection:
+        report = vintages.staged_report(connection, number)
+        if findings:
+            click.echo(vintages.staged_findings_geojson(connection, number))
+        else:
+            click.echo(json.dumps(report, ensure_ascii=False, indent=1))
 
 
 @vintages_group.command("drop")

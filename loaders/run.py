@@ -120,7 +120,8 @@ def refuse_failures(report: Report, vintage_id: int) -> None:
         names = [gate.name for gate in failed]
         waiving = " ".join(f"--waive {name}" for name in names)
         raise GateFailed(
-            f"vintage number {vintage_id} was staged but not activated: {told}. "
+            f"vintage number {vintage_id} was staged but not activated: {told}. See it on the map: "
+            f"geoplatform vintages report {vintage_id} --findings > findings.geojson. "
             f"If you know why and accept it: geoplatform vintages activate {vintage_id} {waiving}",
             gates=names,
         )

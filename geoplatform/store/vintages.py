@@ -202,15 +202,33 @@ def findings_geojson(connection: Connection, vintage_id: int, words: dict[str, s
 
     `words`: what to say of each kind; the reason of a repair is GEOS's own and stands after it.
     """
-    text_of_all = text("""
+    return _findings(connection, "published.vintage_findings", vintage_id, words)
+
+
+def _findings(connection: Connection, table: str, vintage_id: int, words: dict[str, str]) -> str:
+    text_of_all = text(f"""
         SELECT json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(json_build_object(
             'type', 'Feature', 'id', f.ordinal, 'geometry', ST_AsGeoJSON(ST_ForcePolygonCCW(f.geom), 7)::json,
             'properties', json_build_object('kind', f.kind, 'codes', f.codes, 'area_km2', f.area_km2,
-                'detail', concat_ws(' — ', CAST(:words AS json) ->> f.kind, f.detail))
+                'detail', nullif(concat_ws(' — ', CAST(:words AS json) ->> f.kind, f.detail), ''))
         ) ORDER BY f.ordinal), '[]'))::text
-        FROM published.vintage_findings AS f WHERE f.vintage_id = :id
-    """)
+        FROM {table} AS f WHERE f.vintage_id = :id
+    """)  # noqa: S608 - one of our own two names
     return str(connection.execute(text_of_all, {"id": vintage_id, "words": json.dumps(words)}).scalar_one())
+
+
+def staged_report(connection: Connection, vintage_id: int) -> dict[str, Any]:
+    """The report of the load of any vintage, a staged one too. For operators. NoVintage if there is none of this number."""
+    query = text("SELECT report FROM geoplatform.vintage WHERE id = :id")
+    found = connection.execute(query, {"id": vintage_id}).scalar()
+    if found is None:
+        raise NoVintage(f"there is no vintage number {vintage_id}", vintage=vintage_id)
+    return dict(found)
+
+
+def staged_findings_geojson(connection: Connection, vintage_id: int) -> str:
+    """As `findings_geojson`, of any vintage, without words. For operators."""
+    return _findings(connection, "geoplatform.vintage_finding", vintage_id, {})
 
 
 def every(connection: Connection) -> list[Vintage]:

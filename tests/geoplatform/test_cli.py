@@ -297,3 +297,13 @@ def test_destroying_the_database_removes_its_own_tiles_and_no_folder_of_others(t
     assert (others / "file").exists() and (own / "file").exists()
     assert geoplatform(None, "db", "destroy", "--yes", **data).returncode == 0
     assert not own.exists()
+
+
+def test_the_report_and_the_findings_of_a_vintage_are_written_for_programs(database, draw):
+    number = str(draw("AAA\nA.A\nAAA"))
+    report = json.loads(geoplatform(database, "vintages", "report", number).stdout)
+    assert next(gate["name"] for gate in report["gates"]) == "count"
+    found = json.loads(geoplatform(database, "vintages", "report", number, "--findings").stdout)
+    assert [feature["properties"]["kind"] for feature in found["features"]] == ["gap"]
+    missing = geoplatform(database, "vintages", "report", "4711")
+    assert (missing.returncode, "there is no vintage number 4711" in missing.stderr) == (1, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
 import subprocess
 import sys
@@ -138,6 +139,24 @@ def test_gate_failed_the_active_vintage_stays(database):
         vintages.activate(store, staged, NOW)
     vintages.activate(store, staged, NOW, waived=frozenset({"count"}))
     assert states(database) == [(2025, "retired"), (2026, "active")]
+
+
+def test_what_a_check_refuses_can_be_looked_at_before_it_is_accepted(database):
+    with pytest.raises(GateFailed, match=r"geoplatform vintages report 1 --findings > findings\.geojson"):
+        run.load(
+            database.store(LOADER), grid.boundaries("AAA\nA.A\nAAA"), Progress(io.StringIO()), foreign_land=None, now=NOW,
+            commit=True,
+        )  # fmt: skip
+    with database.store(LOADER).reading() as connection:
+        report = vintages.staged_report(connection, 1)
+        assert [gate["name"] for gate in report["gates"] if gate["severity"] == "failure"] == ["gaps"]
+        (feature,) = json.loads(vintages.staged_findings_geojson(connection, 1))["features"]
+        assert vintages.documents(connection, 1) is None  # nobody else sees it
+        with pytest.raises(NoVintage):
+            vintages.staged_report(connection, 4711)
+    assert feature["properties"]["kind"] == "gap"
+    hole = shapely.geometry.shape(feature["geometry"])
+    assert hole.equals(shapely.box(55.1, -21.9, 55.2, -21.8))
 
 
 def test_a_dropped_vintage_leaves_nothing_and_the_active_one_cannot_be_dropped(database):
