@@ -12,6 +12,7 @@ from pyproj import Geod, Transformer
 
 _WGS84 = Geod(ellps="WGS84")
 _LOW_DEGREES = 0.5
+_LOWEST_DEGREES = 0.1
 #: What stands before a polygon's WKB when it becomes the only part of a MultiPolygon: little-endian, type 6, one part.
 _ONE_PART = b"\x01\x06\x00\x00\x00\x01\x00\x00\x00"
 _EQUAL_AREA = Transformer.from_crs(4326, 6933, always_xy=True)
@@ -81,14 +82,18 @@ def united(shapes: np.ndarray) -> Any | None:
 def areas_km2(shapes: np.ndarray, boxes: np.ndarray | None = None) -> np.ndarray:
     """Area of each shape (EPSG:4326) on the ellipsoid WGS 84; NaN where None.
 
-    A low one (under half a degree of latitude) is its area in degrees by the size of a square degree at its centroid, which is
-    true to 10⁻⁵; a high one goes through the equal-area projection EPSG:6933. Edges are straight on the map (RFC 7946
-    §3.1.1), not geodesics; for the long edges of generalised limits that makes a difference of less than a thousandth (tested
-    against GeographicLib). `boxes`: their bounds, where they are known.
+    A low one (under half a degree of latitude) is its area in degrees by the size of a square degree: at its centroid, which is
+    true to 10⁻⁵; under a tenth of a degree in the middle of its box, which is true to 3·10⁻⁴ for a triangle, the worst, and
+    spares a tenth of a load. A high one goes through the equal-area projection EPSG:6933. Edges are straight on the map (RFC
+    7946 §3.1.1), not geodesics; for the long edges of generalised limits that makes a difference of less than a thousandth
+    (tested against GeographicLib). `boxes`: their bounds, where they are known.
     """
     boxes = shapely.bounds(shapes) if boxes is None else boxes
-    areas = shapely.area(shapes) * _km2_per_square_degree(shapely.get_y(shapely.centroid(shapes)))
-    high = np.flatnonzero(boxes[:, 3] - boxes[:, 1] > _LOW_DEGREES)
+    heights, latitudes = boxes[:, 3] - boxes[:, 1], (boxes[:, 1] + boxes[:, 3]) / 2
+    middling = np.flatnonzero(heights > _LOWEST_DEGREES)
+    latitudes[middling] = shapely.get_y(shapely.centroid(shapes[middling]))
+    areas = shapely.area(shapes) * _km2_per_square_degree(latitudes)
+    high = np.flatnonzero(heights > _LOW_DEGREES)
     if len(high):
         areas[high] = shapely.area(shapely.transform(shapes[high], _EQUAL_AREA.transform, interleaved=False)) / 1e6
     return np.asarray(areas)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -26,15 +26,18 @@ _AT_ONCE = 4096
 _JSON = (".geojson", ".json", ".geojsonl", ".geojsons")
 _DAMAGE = (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError, pa.ArrowInvalid)
 
+Column: TypeAlias = list[Any] | pa.Array
+
 
 @dataclass(frozen=True)
 class Batch:
-    """Some features: their columns as Python values, None for NULL, and their shapes (two dimensions, CRS of the layer).
+    """Some features: their columns as they were read (`values_of` gives them in Python), and their shapes (two dimensions, CRS
+    of the layer).
 
     `first_row`: number of the first of them in the file, from 1. `wkb`: little-endian WKB of the shapes, where it was read.
     """
 
-    columns: dict[str, list[Any]]
+    columns: dict[str, Column]
     shapes: np.ndarray
     first_row: int
     wkb: pa.Array | None = None
@@ -164,7 +167,7 @@ def _gdal_layer(shown: str, file: Path, name: str, encoding: str | None, notes: 
                     shapes = shapely.from_wkb(wkb.to_numpy(zero_copy_only=False))
                     if shapely.has_z(shapes).any() or shapely.has_m(shapes).any():
                         shapes, wkb = np.asarray(shapely.force_2d(shapes)), None
-                    yield Batch({name: _values(batch[name]) for name in columns}, shapes, first_row, wkb)
+                    yield Batch({name: batch[name] for name in columns}, shapes, first_row, wkb)
                     first_row += batch.num_rows
         except (*_DAMAGE, OSError, ValueError, shapely.errors.GEOSException) as error:
             raise BadSource(f"{shown}, after feature {first_row - 1}: {error}", file=shown, row=first_row) from error
@@ -175,8 +178,13 @@ def _gdal_layer(shown: str, file: Path, name: str, encoding: str | None, notes: 
     return Layer(shown, name, fields, info["crs"], info["geometry_type"], int(info["features"]), read, notes)
 
 
-def _values(column: pa.Array) -> list[Any]:
-    """A column as Python values. A text that ends within a letter loses what there is of it (`shapefile.encoding_of` tells)."""
+def values_of(column: Column) -> list[Any]:
+    """A column's cells in Python, None for NULL.
+
+    A text that ends within a letter loses what there is of it (`shapefile.encoding_of` tells).
+    """
+    if isinstance(column, list):
+        return column
     try:
         return list(column.to_pylist())
     except UnicodeDecodeError:

@@ -15,7 +15,7 @@ from pyarrow import compute
 from geoplatform.errors import BadSource
 from loaders.boundaries import MUNICIPAL_CITIES, Communes, city_of, department_of, five_digits
 from loaders.crs import ToWgs84
-from loaders.files.layers import Batch, Layer
+from loaders.files.layers import Batch, Column, Layer, values_of
 from loaders.polygons import repaired, united
 
 #: How publishers spell "not available" (IGN: NR not given, NC not concerned, Z… no EPCI).
@@ -95,10 +95,14 @@ class Reading:
         to_wgs84 = self.transformation(layer)
         fields = self.columns.required_in(layer)
         for batch in layer.batches(list(dict.fromkeys(fields.values()))):
-            wanted = [i for i, code in enumerate(batch.columns[fields["code"]]) if text_of(code) in ("977", "978")]
+            codes = texts_of(batch.columns[fields["code"]])
+            wanted = [index for index, code in enumerate(codes) if code in ("977", "978")]
             if wanted:
-                codes = [str(batch.columns[fields["code"]][i]).strip() for i in wanted]
-                yield Communes(codes=codes, names=[None] * len(codes), shapes=to_wgs84(batch.shapes[wanted]))
+                yield Communes(
+                    codes=[str(codes[index]) for index in wanted],
+                    names=[None] * len(wanted),
+                    shapes=to_wgs84(batch.shapes[wanted]),
+                )
 
     def transformation(self, layer: Layer) -> ToWgs84:
         """From the layer's system, or the declared one. BadSource if neither is known."""
@@ -123,22 +127,21 @@ class Reading:
             if lone is not None:
                 row = batch.first_row + lone
                 raise BadSource(f"{layer.source}, feature {row} has no {fields['code']}", file=layer.source, row=row)
-        departments = [
-            given.zfill(2) if given else department_of(code or "")
-            for given, code in zip(column("department"), codes, strict=True)
-        ]
-        people = batch.columns[fields["population"]] if "population" in fields else [None] * len(codes)
         shapes = to_wgs84(batch.shapes)
         made = Communes(
             codes=[code or "" for code in codes],
             names=column("name"),
             shapes=shapes,
             wkb=batch.wkb if shapes is batch.shapes else None,
-            department_codes=departments,
+            department_codes=_departments(column("department"), codes),
             region_codes=column("region"),
-            epci_codes=[given and given.split("/")[0] for given in column("epci")],
-            postal_codes=[sorted(given.replace(",", "/").split("/")) if given else [] for given in column("postal")],
-            populations=_populations(people, self.population_factor),
+            epci_codes=_first_of_each(column("epci")),
+            postal_codes=[sorted(given.replace(",", "/").split("/")) if given else [] for given in column("postal")]
+            if "postal" in fields
+            else [],
+            populations=_populations(values_of(batch.columns[fields["population"]]), self.population_factor)
+            if "population" in fields
+            else [],
         )
         if parents is None or not any(parents):
             return made
@@ -180,14 +183,14 @@ def _cities_for_arrondissements(communes: Communes) -> None:
             communes.populations[index] = None if None in people else sum(filter(None, people))
 
 
-def texts_of(values: list[Any]) -> list[str | None]:
+def texts_of(column: Column) -> list[str | None]:
     """A column's cells as `text_of` gives them."""
     try:
-        column = compute.utf8_trim_whitespace(pa.array(values, pa.string()))
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # not all of them are texts
-        return [text_of(value) for value in values]
-    missing = compute.is_in(column, _MISSING)
-    return list(compute.if_else(missing, pa.scalar(None, pa.string()), column).to_pylist())
+        texts = compute.utf8_trim_whitespace(column if isinstance(column, pa.Array) else pa.array(column, pa.string()))
+        missing = compute.is_in(texts, _MISSING)
+        return list(compute.if_else(missing, pa.scalar(None, texts.type), texts).to_pylist())
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeDecodeError):
+        return [text_of(value) for value in values_of(column)]  # not all of them are whole texts
 
 
 def text_of(value: Any) -> str | None:
@@ -215,6 +218,20 @@ def commune_code(text: str | None) -> str | None:
     if text is None or (len(text) == 5 and text.isdigit()):
         return text
     return text.zfill(5) if text.isascii() and text.isdigit() and len(text) == 4 else text.upper()
+
+
+def _departments(given: list[str | None], codes: list[str | None]) -> list[str | None]:
+    """Codes of departments as given, or as the communes' codes tell; nearly all are given, and of two digits."""
+    if None not in given and set(map(len, given)) == {2}:  # type: ignore[arg-type]
+        return given
+    return [one.zfill(2) if one else department_of(code or "") for one, code in zip(given, codes, strict=True)]
+
+
+def _first_of_each(given: list[str | None]) -> list[str | None]:
+    """The first of several values that a slash divides."""
+    if "/" not in "".join(filter(None, given)):
+        return given
+    return [one and one.split("/")[0] for one in given]
 
 
 def _populations(given: list[Any], factor: int) -> list[int | None]:

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from geoplatform.errors import BadSource, NoMap
-from loaders.boundaries import BoundarySet, Communes, Edition, Unit, territory_of
+from loaders.boundaries import OF_DEPARTMENTS, BoundarySet, Communes, Edition, Unit, territory_of
 from loaders.files.fetch import sha256_of
 from loaders.files.layers import Layer, opened
-from loaders.sources.columns import Columns, Reading, text_of
+from loaders.sources.columns import Columns, Reading, texts_of
 from loaders.sources.etalab import ETALAB
 from loaders.sources.france_geojson import FRANCE_GEOJSON
 from loaders.sources.georep import GEOREP
@@ -205,9 +205,9 @@ def _units(layers: list[Layer], publisher: Publisher) -> tuple[list[Unit], list[
                 continue
             fields = columns.found_in(layer)
             for batch in layer.batches(list(dict.fromkeys(fields.values()))):
-                rows = zip(*(batch.columns[fields[m]] for m in fields), strict=True)
+                rows = zip(*(texts_of(batch.columns[fields[meaning]]) for meaning in fields), strict=True)
                 for row in rows:
-                    values = {meaning: text_of(value) for meaning, value in zip(fields, row, strict=True)}
+                    values = dict(zip(fields, row, strict=True))
                     code = values["code"]
                     if code is not None:
                         units[kind].setdefault(code, Unit(code, values.get("name") or code, values.get("region")))
@@ -216,8 +216,9 @@ def _units(layers: list[Layer], publisher: Publisher) -> tuple[list[Unit], list[
 
 def _of_collectivities(communes: Communes) -> Communes:
     """Communes of an overseas collectivity have no department, whatever the source writes there."""
-    for index, code in enumerate(communes.codes):
-        if code[:1] == "9" and territory_of(None, code) in ("975", "977", "978", "984", "986", "987", "988"):
+    abroad = [index for index, code in enumerate(communes.codes) if code[:2] in ("97", "98")]
+    for index in abroad:
+        if territory_of(None, communes.codes[index]) not in OF_DEPARTMENTS:
             communes.department_codes[index] = None
             communes.region_codes[index] = None
     return communes
