@@ -65,7 +65,9 @@ def _prepared(communes: Communes) -> Prepared:
     _refuse_nameless(communes)
     boxes = shapely.bounds(communes.shapes)
     _refuse_off_earth(communes.codes, boxes)
-    prefixes = [department or code[:3] for department, code in zip(communes.department_codes, communes.codes, strict=True)]
+    prefixes = [
+        department or code[:3] for department, code in zip(communes.department_codes, communes.codes, strict=True)
+    ]
     known = {prefix: territory_of(prefix, prefix) for prefix in set(prefixes)}
     territories = [known[prefix] for prefix in prefixes]
     _refuse_misplaced(communes.codes, territories, boxes)
