@@ -107,7 +107,7 @@ class TileCache:
         seconds, length = divmod(told.st_mtime_ns, _NS)
         return f'"{seconds:x}-{length:x}"' if told.st_size == length else None
 
-    def made(self, key: Key, make: Callable[[], bytes]) -> tuple[Kept, bool]:
+    def made(self, key: Key, make: Callable[[], Kept]) -> tuple[Kept, bool]:
         """(the tile, whether it was made now): one maker at a time for each tile, the others wait for what he keeps."""
         with self._alone(key):
             found = self.find(key)
@@ -115,7 +115,7 @@ class TileCache:
                 return found, False
             before = self._guard(key)
             stem = self._stem(key)
-            tile = packed(make())
+            tile = make()
             if key.z <= _DEEPEST:
                 self._keep(key, tile, stem, before)
             return tile, True
@@ -264,9 +264,20 @@ def packed(body: bytes) -> Kept:
     """Bytes gzipped, always to the same bytes, with their ETag; nothing stays nothing."""
     if not body:
         return Kept(b"", "")
-    compressor = zlib.compressobj(5, zlib.DEFLATED, 31)
-    whole = compressor.compress(body) + compressor.flush()
-    return Kept(whole, f'"{zlib.crc32(body) & 0x7FFFFFFF:x}-{len(whole):x}"')
+    return _told(zlib.compress(body, 5, 31))
+
+
+def joined(finished: bytes | None, rest: bytes) -> Kept:
+    """A tile whose first part is there as gzip bytes already: as they are where that is all."""
+    if finished is None:
+        return packed(rest)
+    return packed(zlib.decompress(finished, 31) + rest) if rest else _told(finished)
+
+
+def _told(whole: bytes) -> Kept:
+    """Gzip bytes with their ETag: the checksum they end with says what they hold, their length how."""
+    checksum, _length = struct.unpack("<II", whole[-8:])
+    return Kept(whole, f'"{checksum & 0x7FFFFFFF:x}-{len(whole):x}"')
 
 
 def _slot(z: int, x: int, y: int) -> int:

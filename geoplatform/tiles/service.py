@@ -21,10 +21,10 @@ from urllib.parse import urlencode
 from geoplatform.errors import GeoplatformError, UnknownLayer
 from geoplatform.model import TileAddress
 from geoplatform.store import tiles
-from geoplatform.store.engine import Store
+from geoplatform.store.engine import Cancellation, Store
 from geoplatform.store.tiles import Layer, PlaceFilter
 from geoplatform.tiles import pyramid
-from geoplatform.tiles.cache import SUFFIXES, Kept, Key, TileCache, packed
+from geoplatform.tiles.cache import SUFFIXES, Kept, Key, TileCache, joined, packed
 
 log = logging.getLogger(__name__)
 
@@ -69,30 +69,37 @@ class Tiles:
         return self._cache
 
     def get(
-        self, layer: Layer, tile: TileAddress, suffix: str, vintage: int | None = None, only: PlaceFilter | None = None
+        self,
+        layer: Layer,
+        tile: TileAddress,
+        suffix: str,
+        vintage: int | None = None,
+        only: PlaceFilter | None = None,
+        cancellation: Cancellation | None = None,
     ) -> Kept:
-        """The tile, gzipped: kept, or made now and kept. `vintage`: number, None for the active one. UnknownLayer for
-        another suffix than mvt or geojson; StoreBusy or StoreUnavailable where it has to be made and cannot."""
+        """The tile, gzipped: kept, or made now and kept. `vintage`: number, None for the active one; `cancellation`: ends
+        the making. UnknownLayer for another suffix than mvt or geojson; StoreBusy or StoreUnavailable where it has to be made
+        and cannot."""
         if suffix not in SUFFIXES:
             raise UnknownLayer(suffix[:40])
         only = only or PlaceFilter()
         key = Key(layer.value, tile.z, tile.x, tile.y, suffix, _variant(vintage, only))
         spent: float | None = None
 
-        def make() -> bytes:
+        def make() -> Kept:
             nonlocal spent
             began = time.perf_counter()
-            with self._store.reading() as connection:
-                made = (
+            with self._store.bare(cancellation) as connection:
+                made: tiles.Parts | str = (
                     tiles.mvt(connection, layer, tile, vintage, only)
                     if suffix == "mvt"
-                    else tiles.geojson(connection, layer, tile, vintage, only).encode()
+                    else tiles.geojson(connection, layer, tile, vintage, only)
                 )
             spent = time.perf_counter() - began
-            return made
+            return packed(made.encode()) if isinstance(made, str) else joined(made.finished, made.made)
 
         cache = self.cache
-        kept = cache.find(key) or cache.made(key, make)[0] if cache else packed(make())
+        kept = cache.find(key) or cache.made(key, make)[0] if cache else make()
         self._seen(layer, tile.z, "hit" if spent is None else "made", spent, len(kept.body))
         return kept
 
