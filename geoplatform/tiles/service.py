@@ -55,6 +55,11 @@ class Tiles:
         self._try_again_at = 0.0
 
     @property
+    def opened(self) -> TileCache | None:
+        """The same as `cache` where it is open already, without the database or any wait."""
+        return self._cache
+
+    @property
     def cache(self) -> TileCache | None:
         """The tiles kept of this database, None where none are. Opened when first asked for; where that fails it is tried
         again after a while. StoreBusy or StoreUnavailable where the database has to tell which it is and cannot."""
