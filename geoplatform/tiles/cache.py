@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = ("mvt", "geojson")
 _EMPTY = "none"
+_NAMES = tuple(f".{suffix}.{kept}" for suffix in SUFFIXES for kept in ("gz", _EMPTY))
 _NS = 1_000_000_000
 _SLOTS = 1 << 16
 _LOCKS = 1 << 10
@@ -122,14 +123,18 @@ class TileCache:
 
     def touch(self, tiles: Iterable[tuple[int, int, int]], layers: tuple[str, ...]) -> None:
         """These tiles of these layers, and every variant of them, are no longer true."""
+        touched = [tile for tile in tiles if tile[0] <= _DEEPEST]
         with self._writing():
-            for z, x, y in tiles:
+            for z, x, y in touched:
                 self._grow(_slot(z, x, y))
-                for layer in layers:
-                    stem = f"{self.root}/{layer}/{z}/{x}/{y}"
-                    for suffix in SUFFIXES:
-                        _remove(f"{stem}.{suffix}.gz")
-                        _remove(f"{stem}.{suffix}.{_EMPTY}")
+        # What was true before is not kept from here on, so nobody has to wait while it is removed.
+        for z, x, y in touched:
+            for layer in layers:
+                folder = f"{self.root}/{layer}/{z}/{x}"
+                if os.access(folder, os.F_OK):  # most are not: to look costs a third of failing to remove
+                    for name in _NAMES:
+                        if os.access(path := f"{folder}/{y}{name}", os.F_OK):
+                            _remove(path)
 
     def forget(self, layers: tuple[str, ...], *, wait: bool = False) -> None:
         """No tile of these layers is true any more. `wait`: until they are removed too, not only out of the way."""

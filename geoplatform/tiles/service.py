@@ -108,10 +108,23 @@ class Tiles:
         self._seen(layer, tile.z, "hit" if spent is None else "made", spent, len(kept.body))
         return kept
 
+    def touch(self, quadkey: int | None) -> None:
+        """Drop the kept tiles that show a place at this quadkey (None: it shows in none), whose write is committed.
+
+        Whoever asks after that sees it. The database is not asked: it tells the others, who do not know what was written.
+        """
+        if quadkey is not None:
+            try:
+                cache = self.cache
+                if cache:
+                    cache.touch(pyramid.tiles_of(quadkey), _PLACES)
+            except (OSError, GeoplatformError) as error:  # the write itself is done; a follower will see to it
+                log.warning("what has changed in tiles is noted later: %s", error)
+
     def refresh(self) -> int:
         """Drop the kept tiles that writes committed since the last look have touched; the number of touches.
 
-        Call it after a write of one's own: whoever asks after that sees it.
+        Call it after writes of one's own of which `touch` cannot tell: whoever asks after that sees them.
         """
         try:
             cache = self.cache

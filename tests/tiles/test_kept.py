@@ -16,7 +16,7 @@ import pytest
 
 from geoplatform.config import Settings
 from geoplatform.errors import StoreUnavailable
-from geoplatform.model import Kind, LonLat, Submission, TileAddress
+from geoplatform.model import Kind, LonLat, Submission, TileAddress, Visibility
 from geoplatform.store import places
 from geoplatform.store.tiles import Layer
 from geoplatform.tiles import Tiles, pyramid
@@ -105,6 +105,37 @@ def test_a_write_drops_the_tiles_that_show_it_and_no_others(database, draw, tile
     assert touched <= shown | set(pyramid.tiles_of(database.rows("SELECT shown_quadkey FROM geoplatform.place")[0][0]))
     assert {name.split("/")[0] for name in gone} == {"places", "all"}
     assert len(touched - shown) <= 2  # a margin is a little wider than the tile's, never narrower
+
+
+def test_a_submission_drops_of_itself_what_a_look_at_the_database_would(database, draw, tiles, tmp_path, monkeypatch):
+    draw(DRAWING)
+    other = Tiles(database.store("geoplatform_web"), tmp_path / "other")
+    for tile in [tile for z in range(21) for tile in around(z, 2)]:
+        for one in (tiles, other):
+            one.get(Layer.PLACES, tile, "mvt")
+            one.get(Layer.ALL, tile, "geojson")
+    made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="Lieu", position=HERE)
+    told = database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    other.refresh()
+    before = stored(tiles)
+    with monkeypatch.context() as away:
+        away.setattr(tiles._store, "reading", None)  # the database is not asked
+        tiles.touch(told.quadkey)
+    assert stored(tiles) == stored(other) < before
+    again = database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    assert (told.is_new, again) == (True, places.Submitted(False))
+
+
+@pytest.mark.parametrize("visibility", ["commune", "private"])
+def test_a_place_that_tiles_do_not_show_touches_none_of_them(database, draw, tiles, visibility):
+    draw(DRAWING)
+    tiles.get(Layer.PLACES, tile_at(14), "mvt")
+    before = stored(tiles)
+    made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="Lieu", position=HERE, visibility=Visibility(visibility))
+    told = database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    tiles.touch(told.quadkey)
+    assert told.quadkey is None
+    assert stored(tiles) == before
 
 
 @pytest.mark.parametrize("seed", range(4))
