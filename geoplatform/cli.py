@@ -119,11 +119,11 @@ def serve(session: Session, host: str | None, port: int | None, workers: int | N
     Granian(
         "geoplatform.web:serve",
         factory=True,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
+        websockets=False,
         address=address,
         port=number,
         workers=workers or settings.workers,
-        blocking_threads=8,
         log_enabled=False,
         respawn_failed_workers=True,
         workers_kill_timeout=3,

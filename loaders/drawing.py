@@ -44,14 +44,17 @@ class Sheet:
 
 @dataclass
 class Drawn:
-    """How many vertices each span of zooms got, and which communes do not meet their neighbours there, by its lowest zoom."""
+    """How many vertices each span of zooms got, and which communes do not meet their neighbours there, by its lowest zoom;
+    the tiles that were finished, and their bytes."""
 
     vertices: dict[int, int] = field(default_factory=dict)
     mismatched: dict[int, list[str]] = field(default_factory=dict)
+    tiles: int = 0
+    tile_bytes: int = 0
 
 
 def draw(connection: Connection, vintage_id: int, precision_m: float, step: Step) -> Drawn:
-    """Store the generalised copies of a staged vintage for the spans of zooms that it needs.
+    """Store the generalised copies of a staged vintage for the spans of zooms that it needs, and the tiles that take long.
 
     A span whose tolerance is finer than the set's own precision would only repeat its limits: the next one begins there.
     """
@@ -65,6 +68,7 @@ def draw(connection: Connection, vintage_id: int, precision_m: float, step: Step
             sheet = _sheet(territory, staging.communes_of_territory(connection, vintage_id, territory), elsewhere)
             copy(ahead(_rows(sheet, spans, communes_from, drawn), 2))
     vintages.keep_drawn_zooms(connection, vintage_id, sorted(drawn.vertices))
+    drawn.tiles, drawn.tile_bytes = staging.finish_tiles(connection, vintage_id)
     return drawn
 
 

@@ -107,6 +107,7 @@ def prepare(
         staging.name_communes(connection, vintage_id)
         staging.analyse_derived(connection, vintage_id)
         step.outcome = ", ".join(f"z{zoom} {count}" for zoom, count in sorted(drawn.vertices.items())) + " vertices"
+        step.outcome += f"; {drawn.tiles} tiles finished, {drawn.tile_bytes / 1e6:.1f} MB"
     report = _report(boundaries, staged, limits, gates.waive([*verdicts, gates.drawing(drawn)], waived))
     vintages.keep_report(connection, vintage_id, report.as_json())
     return vintage_id, report

@@ -111,7 +111,8 @@ CREATE TABLE geoplatform.zoom_span (
     tolerance_m double precision NOT NULL CHECK (tolerance_m >= 0),
     communes text NOT NULL CHECK (communes IN ('none', 'codes', 'names')),
     cell_bits smallint NOT NULL CHECK (cell_bits BETWEEN 1 AND 6),
-    places text NOT NULL CHECK (places IN ('kept', 'grouped', 'single'))
+    places text NOT NULL CHECK (places IN ('kept', 'grouped', 'single')),
+    finished text[] NOT NULL CHECK (finished <@ ARRAY['communes', 'departments'])
 );
 COMMENT ON TABLE geoplatform.zoom_span IS 'What tiles show at which zoom.';
 COMMENT ON COLUMN geoplatform.zoom_span.tolerance_m IS 'How far the drawn limits may leave the true ones, metres of EPSG:3857.';
@@ -120,21 +121,23 @@ COMMENT ON COLUMN geoplatform.zoom_span.communes IS
 COMMENT ON COLUMN geoplatform.zoom_span.cell_bits IS 'Places are grouped in 2^bits by 2^bits cells to a tile.';
 COMMENT ON COLUMN geoplatform.zoom_span.places IS
     'kept: groups are kept up to date by each write; grouped: made when asked; single: one by one, grouped only where a tile holds too many.';
-INSERT INTO geoplatform.zoom_span (from_zoom, tolerance_m, communes, cell_bits, places) VALUES
-    (0, 4892, 'none', 3, 'kept'),
-    (5, 2446, 'none', 3, 'kept'),
-    (6, 2446, 'codes', 3, 'kept'),
-    (7, 611, 'names', 3, 'kept'),
-    (8, 306, 'names', 3, 'kept'),
-    (9, 153, 'names', 3, 'kept'),
-    (10, 76, 'names', 3, 'kept'),
-    (11, 0, 'names', 3, 'kept'),
-    (12, 0, 'names', 3, 'grouped'),
-    (14, 0, 'names', 5, 'single');
+COMMENT ON COLUMN geoplatform.zoom_span.finished IS
+    'Layers of limits whose tiles the loader finishes (geoplatform.finished_tile): those that take more than some 3 ms to make.';
+INSERT INTO geoplatform.zoom_span (from_zoom, tolerance_m, communes, cell_bits, places, finished) VALUES
+    (0, 4892, 'none', 3, 'kept', '{departments}'),
+    (5, 2446, 'none', 3, 'kept', '{departments}'),
+    (6, 2446, 'codes', 3, 'kept', '{communes}'),
+    (7, 611, 'names', 3, 'kept', '{communes}'),
+    (8, 306, 'names', 3, 'kept', '{communes}'),
+    (9, 153, 'names', 3, 'kept', '{communes}'),
+    (10, 76, 'names', 3, 'kept', '{}'),
+    (11, 0, 'names', 3, 'kept', '{}'),
+    (12, 0, 'names', 3, 'grouped', '{}'),
+    (14, 0, 'names', 5, 'single', '{}');
 
 -- The same, zoom by zoom. level: zoom of the tiles that are the cells.
 CREATE VIEW geoplatform.zoom_policy AS
-SELECT z.zoom, s.tolerance_m, s.communes, s.places, z.zoom + s.cell_bits AS level
+SELECT z.zoom, s.tolerance_m, s.communes, s.places, z.zoom + s.cell_bits AS level, s.finished
 FROM generate_series(0, 24) AS z (zoom)
 JOIN LATERAL (SELECT * FROM geoplatform.zoom_span AS s WHERE s.from_zoom <= z.zoom ORDER BY s.from_zoom DESC LIMIT 1) AS s ON true;
 COMMENT ON VIEW geoplatform.zoom_policy IS 'What tiles show at each zoom.';
@@ -155,5 +158,18 @@ COMMENT ON TABLE geoplatform.drawing IS 'Generalised limits for maps (EPSG:3857)
 COMMENT ON COLUMN geoplatform.drawing.name IS 'What a tile tells of a commune beside its code, so that it need not look it up: a third of its time.';
 COMMENT ON COLUMN geoplatform.drawing.from_zoom IS 'Lowest zoom it is drawn at; the next higher from_zoom takes over.';
 CREATE INDEX drawing_geom ON geoplatform.drawing USING gist (level, from_zoom, geom);  -- tiles
+
+-- Tiles of limits that do not change as long as the vintage does not, and take long to make: finished when it is loaded.
+CREATE TABLE geoplatform.finished_tile (
+    vintage_id integer NOT NULL REFERENCES geoplatform.vintage ON DELETE CASCADE,
+    layer text NOT NULL CHECK (layer IN ('communes', 'departments')),
+    z smallint NOT NULL,
+    x integer NOT NULL,
+    y integer NOT NULL,
+    packed bytea NOT NULL,
+    PRIMARY KEY (vintage_id, layer, z, x, y)
+);
+ALTER TABLE geoplatform.finished_tile ALTER packed SET STORAGE EXTERNAL;  -- there is nothing left to compress
+COMMENT ON TABLE geoplatform.finished_tile IS 'Layers of vector tiles as geoplatform.limits_mvt makes them, gzipped; which ones says zoom_span.finished.';
 
 RESET ROLE;

@@ -3,13 +3,13 @@ SET ROLE geoplatform_owner;
 
 -- Submits a citizen's place. Times and identifiers come from the caller.
 -- It is placed on every vintage whose places are kept placed: going back to one misses no place.
--- lon, lat: degrees, EPSG:4326. Returns one row with the verdict; no row if that identifier is already taken (a retry);
+-- lon, lat: degrees, EPSG:4326. Returns one row with the verdict and where tiles show the place; no row if that identifier is already taken (a retry);
 -- SQLSTATE 55000 if no vintage is active; 23503 (place_category_of_its_kind) for an unknown category.
 CREATE FUNCTION published.submit_place(
     id uuid, kind text, category text, name text, description text, address text, phone text, website text,
     opening_hours text, licence text, visibility text, lon double precision, lat double precision,
     actor text, submitted_at timestamptz)
-RETURNS TABLE (verdict text, method text, commune_code text, distance_m real)
+RETURNS TABLE (verdict text, method text, commune_code text, distance_m real, shown_quadkey bigint)
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
 AS $$
@@ -30,7 +30,7 @@ AS $$
                submit_place.submitted_at, submit_place.submitted_at, found.commune_code, found.geom
         FROM found WHERE found.in_force
         ON CONFLICT ON CONSTRAINT place_pkey DO NOTHING
-        RETURNING place.id, place.version
+        RETURNING place.id, place.version, place.shown_quadkey
     ), placed AS (
         INSERT INTO geoplatform.placement (place_id, vintage_id, verdict, method, commune_code, distance_m)
         SELECT stored.id, found.vintage_id, found.verdict, found.method, found.commune_code, found.distance_m
@@ -40,7 +40,7 @@ AS $$
         SELECT 'create', stored.id, stored.version, submit_place.submitted_at, submit_place.actor, found.commune_code, found.geom
         FROM stored, found WHERE found.in_force
     )
-    SELECT found.verdict, found.method, found.commune_code, found.distance_m FROM stored, found WHERE found.in_force
+    SELECT found.verdict, found.method, found.commune_code, found.distance_m, stored.shown_quadkey FROM stored, found WHERE found.in_force
 $$;
 
 -- Whether a citizen's place is stored with exactly this content: tells a harmless retry from a clash of identifiers.

@@ -13,18 +13,28 @@ CREATE FUNCTION geoplatform.tile_unit(z integer) RETURNS double precision
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$ SELECT 40075016.685578488 / (4096 * (1::bigint << z)) $$;
 
--- Which copy of the limits a tile shows: none where there is no such vintage, or it is staged. at_vintage NULL: the active one.
--- is_on_grid: this zoom is the deepest that shows the copy, which lies on its grid; the finest copy lies on none.
-CREATE FUNCTION geoplatform.tile_copy(z integer, at_vintage integer)
-RETURNS TABLE (vintage_id integer, vintage smallint, communes text, from_zoom smallint, is_on_grid boolean)
+-- Which copy of the limits a tile shows, of a vintage by its number. is_on_grid: this zoom is the deepest that shows the copy,
+-- which lies on its grid; the finest copy lies on none.
+CREATE FUNCTION geoplatform.copy_of(of_vintage integer, z integer)
+RETURNS TABLE (vintage_id integer, vintage smallint, communes text, from_zoom smallint, is_on_grid boolean, finished text[])
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS $$
-    SELECT v.id, v.year, p.communes, copy.from_zoom, copy.next_zoom = z + 1
+    SELECT v.id, v.year, p.communes, copy.from_zoom, copy.next_zoom = z + 1, p.finished
     FROM geoplatform.vintage AS v
     JOIN geoplatform.zoom_policy AS p ON p.zoom = z
     CROSS JOIN LATERAL (SELECT max(c.from_zoom) FILTER (WHERE c.from_zoom <= z) AS from_zoom,
                                min(c.from_zoom) FILTER (WHERE c.from_zoom > z) AS next_zoom
                         FROM unnest(v.drawn_zooms) AS c (from_zoom)) AS copy
+    WHERE v.id = of_vintage
+$$;
+
+-- The same for what the public may ask: none where there is no such vintage, or it is staged. NULL: the active one.
+CREATE FUNCTION geoplatform.tile_copy(z integer, at_vintage integer)
+RETURNS TABLE (vintage_id integer, vintage smallint, communes text, from_zoom smallint, is_on_grid boolean, finished text[])
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+AS $$
+    SELECT c.*
+    FROM geoplatform.vintage AS v, geoplatform.copy_of(v.id, z) AS c
     WHERE v.state <> 'staged' AND v.id = coalesce(at_vintage, (SELECT a.id FROM geoplatform.vintage AS a WHERE a.state = 'active'))
 $$;
 
@@ -40,6 +50,40 @@ AS $$
         ELSE public.ST_AsMVTGeom(shape, public.ST_TileEnvelope(z, x, y), 4096, 64, true) END
 $$;
 
+-- Features of limits; single statements, to be written into what calls them. The first five arguments are a copy (copy_of).
+CREATE FUNCTION geoplatform.drawn_communes(of_vintage integer, year smallint, policy text, of_zoom smallint, on_grid boolean,
+    z integer, x integer, y integer)
+RETURNS TABLE (fid bigint, code text, name text, department_code text, population integer, vintage smallint, geom geometry)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT geoplatform.insee_fid(f.code), f.code, f.name, f.department_code, f.population, f.vintage, f.geom
+    FROM (SELECT d.code, CASE policy WHEN 'names' THEN d.name END AS name, CASE policy WHEN 'names' THEN d.department_code END AS department_code,
+                 CASE policy WHEN 'names' THEN d.population END AS population, CASE policy WHEN 'names' THEN year END AS vintage,
+                 geoplatform.in_tile(d.geom, on_grid, z, x, y) AS geom
+          FROM geoplatform.drawing AS d
+          WHERE d.vintage_id = of_vintage AND d.level = 'commune' AND d.from_zoom = of_zoom AND policy <> 'none'
+            AND d.geom OPERATOR(public.&&) published.tile_reach(z, x, y)
+          OFFSET 0) AS f
+    WHERE f.geom IS NOT NULL
+    ORDER BY 1
+$$;
+
+CREATE FUNCTION geoplatform.drawn_departments(of_vintage integer, year smallint, of_zoom smallint, on_grid boolean,
+    z integer, x integer, y integer)
+RETURNS TABLE (fid bigint, code text, name text, region_code text, vintage smallint, geom geometry)
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT geoplatform.insee_fid(u.code), u.code, u.name, u.region_code, year, f.geom
+    FROM (SELECT d.code, geoplatform.in_tile(d.geom, on_grid, z, x, y) AS geom
+          FROM geoplatform.drawing AS d
+          WHERE d.vintage_id = of_vintage AND d.level = 'department' AND d.from_zoom = of_zoom
+            AND d.geom OPERATOR(public.&&) published.tile_reach(z, x, y)
+          OFFSET 0) AS f
+    JOIN geoplatform.department AS u ON u.vintage_id = of_vintage AND u.code = f.code
+    WHERE f.geom IS NOT NULL
+    ORDER BY 1
+$$;
+
 CREATE FUNCTION published.commune_features(z integer, x integer, y integer, at_vintage integer)
 RETURNS TABLE (fid bigint, code text, name text, department_code text, population integer, vintage smallint, geom geometry)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
@@ -50,29 +94,8 @@ DECLARE
     copy record;
 BEGIN
     SELECT * INTO copy FROM tile_copy(z, at_vintage);
-    IF copy.communes = 'names' THEN
-        RETURN QUERY
-        SELECT f.*
-        FROM (SELECT insee_fid(d.code), d.code, d.name, d.department_code, d.population, copy.vintage,
-                     in_tile(d.geom, copy.is_on_grid, z, x, y) AS tile_geom
-              FROM drawing AS d
-              WHERE d.vintage_id = copy.vintage_id AND d.level = 'commune' AND d.from_zoom = copy.from_zoom
-                AND d.geom && published.tile_reach(z, x, y)
-              OFFSET 0) AS f
-        WHERE f.tile_geom IS NOT NULL
-        ORDER BY 1;
-    ELSIF copy.communes = 'codes' THEN
-        RETURN QUERY
-        SELECT f.*
-        FROM (SELECT insee_fid(d.code), d.code, NULL::text, NULL::text, NULL::integer, NULL::smallint,
-                     in_tile(d.geom, copy.is_on_grid, z, x, y) AS tile_geom
-              FROM drawing AS d
-              WHERE d.vintage_id = copy.vintage_id AND d.level = 'commune' AND d.from_zoom = copy.from_zoom
-                AND d.geom && published.tile_reach(z, x, y)
-              OFFSET 0) AS f
-        WHERE f.tile_geom IS NOT NULL
-        ORDER BY 1;
-    END IF;
+    RETURN QUERY
+    SELECT f.* FROM drawn_communes(copy.vintage_id, copy.vintage, copy.communes, copy.from_zoom, copy.is_on_grid, z, x, y) AS f;
 END
 $$;
 
@@ -87,15 +110,7 @@ DECLARE
 BEGIN
     SELECT * INTO copy FROM tile_copy(z, at_vintage);
     RETURN QUERY
-    SELECT insee_fid(u.code), u.code, u.name, u.region_code, copy.vintage, f.tile_geom
-    FROM (SELECT d.code, in_tile(d.geom, copy.is_on_grid, z, x, y) AS tile_geom
-          FROM drawing AS d
-          WHERE d.vintage_id = copy.vintage_id AND d.level = 'department' AND d.from_zoom = copy.from_zoom
-            AND d.geom && published.tile_reach(z, x, y)
-          OFFSET 0) AS f
-    JOIN department AS u ON u.vintage_id = copy.vintage_id AND u.code = f.code
-    WHERE f.tile_geom IS NOT NULL
-    ORDER BY 1;
+    SELECT f.* FROM drawn_departments(copy.vintage_id, copy.vintage, copy.from_zoom, copy.is_on_grid, z, x, y) AS f;
 END
 $$;
 
@@ -268,37 +283,91 @@ BEGIN
 END
 $$;
 
--- Layers as Mapbox Vector Tile 2.1; empty bytes where nothing lies. `all` is communes, departments and places in one tile.
--- at_vintage: number of a vintage, for the limits; NULL is the active one. Filters are of places.
-CREATE FUNCTION published.tile_mvt(layer text, z integer, x integer, y integer, at_vintage integer DEFAULT NULL,
-    wanted_kind text DEFAULT NULL, wanted_category text DEFAULT NULL, wanted_licence text DEFAULT NULL,
-    in_commune text DEFAULT NULL, in_department text DEFAULT NULL) RETURNS bytea
+-- Limits of one copy as a layer of Mapbox Vector Tile 2.1; empty bytes where nothing lies. layer: communes or departments.
+CREATE FUNCTION geoplatform.limits_mvt(layer text, of_vintage integer, year smallint, policy text, of_zoom smallint, on_grid boolean,
+    z integer, x integer, y integer) RETURNS bytea
 LANGUAGE plpgsql STABLE PARALLEL SAFE
+AS $$
+BEGIN
+    IF layer = 'communes' THEN
+        RETURN (SELECT public.ST_AsMVT(f, 'communes', 4096, 'geom', 'fid')
+                FROM geoplatform.drawn_communes(of_vintage, year, policy, of_zoom, on_grid, z, x, y) AS f);
+    END IF;
+    RETURN (SELECT public.ST_AsMVT(f, 'departments', 4096, 'geom', 'fid')
+            FROM geoplatform.drawn_departments(of_vintage, year, of_zoom, on_grid, z, x, y) AS f);
+END
+$$;
+
+-- Layers as Mapbox Vector Tile 2.1 in two parts: `finished`, gzipped, is what the loader has finished (NULL where that is nothing),
+-- `made` the rest, empty bytes where nothing lies. Both together are the tile: a tile is its layers one after the other. `all` is
+-- communes, departments and places. at_vintage: number of a vintage, for the limits; NULL is the active one. Filters are of places.
+CREATE FUNCTION published.tile_parts(layer text, z integer, x integer, y integer, at_vintage integer DEFAULT NULL,
+    wanted_kind text DEFAULT NULL, wanted_category text DEFAULT NULL, wanted_licence text DEFAULT NULL,
+    in_commune text DEFAULT NULL, in_department text DEFAULT NULL, take_finished boolean DEFAULT true,
+    OUT finished bytea, OUT made bytea)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    tile bytea := '';
+    copy record;
+    one text;
     part bytea;
 BEGIN
-    IF layer IN ('communes', 'all') THEN
-        SELECT public.ST_AsMVT(f, 'communes', 4096, 'geom', 'fid') INTO part
-        FROM published.commune_features(z, x, y, at_vintage) AS f;
-        tile := tile || part;
-    END IF;
-    IF layer IN ('departments', 'all') THEN
-        SELECT public.ST_AsMVT(f, 'departments', 4096, 'geom', 'fid') INTO part
-        FROM published.department_features(z, x, y, at_vintage) AS f;
-        tile := tile || part;
+    made := '';
+    IF layer <> 'places' THEN
+        SELECT * INTO copy FROM tile_copy(z, at_vintage);
+        FOREACH one IN ARRAY CASE layer WHEN 'all' THEN ARRAY['communes', 'departments'] ELSE ARRAY[layer] END LOOP
+            IF take_finished AND one = ANY (copy.finished) THEN  -- at most one at any zoom
+                SELECT t.packed INTO finished FROM finished_tile AS t
+                WHERE t.vintage_id = copy.vintage_id AND t.layer = one
+                  AND t.z = tile_parts.z AND t.x = tile_parts.x AND t.y = tile_parts.y;
+                CONTINUE WHEN FOUND;
+            END IF;
+            made := made || limits_mvt(one, copy.vintage_id, copy.vintage, copy.communes, copy.from_zoom, copy.is_on_grid, z, x, y);
+        END LOOP;
     END IF;
     IF layer IN ('places', 'all') THEN
-        SELECT public.ST_AsMVT(f, 'places', 4096, 'geom', 'fid') INTO part
+        SELECT ST_AsMVT(f, 'places', 4096, 'geom', 'fid') INTO part
         FROM (SELECT p.fid, p.id::text, p.kind, p.category, p.name, p.source, p.licence, p.commune_code, p.point_count,
                      p.merchants, p.services, p.associations, p.projects, p.cluster_id, p.expansion_zoom, p.geom
               FROM published.place_features(z, x, y, wanted_kind, wanted_category, wanted_licence, in_commune, in_department) AS p) AS f;
-        tile := tile || part;
+        made := made || part;
     END IF;
-    RETURN tile;
 END
+$$;
+
+-- The whole tile, all of it made now. Arguments as of tile_parts.
+CREATE FUNCTION published.tile_mvt(layer text, z integer, x integer, y integer, at_vintage integer DEFAULT NULL,
+    wanted_kind text DEFAULT NULL, wanted_category text DEFAULT NULL, wanted_licence text DEFAULT NULL,
+    in_commune text DEFAULT NULL, in_department text DEFAULT NULL) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+    SELECT p.made FROM published.tile_parts(layer, z, x, y, at_vintage, wanted_kind, wanted_category, wanted_licence,
+                                            in_commune, in_department, false) AS p
+$$;
+
+-- The tiles of a vintage that its loader finishes, staged or not, one after the other: layer and address, and what they hold.
+CREATE FUNCTION geoplatform.tiles_to_finish(of_vintage integer)
+RETURNS TABLE (layer text, z smallint, x integer, y integer, mvt bytea)
+LANGUAGE sql STABLE
+AS $$
+    SELECT t.layer, t.z, t.x, t.y, made.mvt
+    FROM (SELECT DISTINCT one.layer, p.zoom::smallint AS z, column_x AS x, row_y AS y, c.*
+          FROM geoplatform.zoom_policy AS p
+          CROSS JOIN LATERAL unnest(p.finished) AS one (layer)
+          CROSS JOIN LATERAL geoplatform.copy_of(of_vintage, p.zoom) AS c
+          JOIN geoplatform.drawing AS d ON d.vintage_id = of_vintage AND d.from_zoom = c.from_zoom AND d.level || 's' = one.layer
+          CROSS JOIN LATERAL (SELECT 40075016.685578488 / (1 << p.zoom) AS side, (1 << p.zoom) - 1 AS last) AS grid
+          CROSS JOIN LATERAL generate_series(
+              greatest(0, floor((public.ST_XMin(d.geom) + 20037508.342789244) / grid.side - 1.0 / 64))::integer,
+              least(grid.last, floor((public.ST_XMax(d.geom) + 20037508.342789244) / grid.side + 1.0 / 64))::integer) AS column_x
+          CROSS JOIN LATERAL generate_series(
+              greatest(0, floor((20037508.342789244 - public.ST_YMax(d.geom)) / grid.side - 1.0 / 64))::integer,
+              least(grid.last, floor((20037508.342789244 - public.ST_YMin(d.geom)) / grid.side + 1.0 / 64))::integer) AS row_y) AS t
+    CROSS JOIN LATERAL geoplatform.limits_mvt(t.layer, t.vintage_id, t.vintage, t.communes, t.from_zoom, t.is_on_grid, t.z, t.x, t.y)
+        AS made (mvt)
+    WHERE made.mvt <> ''
 $$;
 
 -- One feature's geometry from tile coordinates to GeoJSON: longitude/latitude, RFC 7946 winding, as many decimals as

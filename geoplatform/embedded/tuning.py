@@ -40,7 +40,7 @@ def settings(site: Site, durable: bool) -> list[str]:
         "port = 5432",
         f"unix_socket_directories = '{site.socket_dir}'",
         "cluster_name = 'geoplatform'",
-        "max_connections = 60",
+        "max_connections = 100",
         f"shared_buffers = {min(1024, max(128, memory_mb // 8))}MB",
         f"effective_cache_size = {max(256, memory_mb // 2)}MB",
         "work_mem = 32MB",

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import random
 import select
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar, cast
 
 import psycopg
@@ -73,6 +74,21 @@ class Store:
             with one_moment.begin():
                 yield one_moment
 
+    @contextmanager
+    def bare(self, cancellation: Cancellation | None = None) -> Iterator[psycopg.Connection[Any]]:
+        """The driver's own connection, as of `reading`: for what is asked so often that SQLAlchemy shows.
+
+        StoreBusy also when `cancellation` ends its statement.
+        """
+        with _translating():
+            held = self._reader.raw_connection()
+            connection = cast(psycopg.Connection[Any], held.driver_connection)
+            try:
+                with cancellation.of(connection) if cancellation else nullcontext():
+                    yield connection
+            finally:
+                held.close()
+
     def writing(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, after its transaction is committed.
 
@@ -121,6 +137,38 @@ class Store:
                 found=found,
                 needed=SCHEMA_VERSION,
             )
+
+
+class Cancellation:
+    """By which one thread ends the statement that another waits for."""
+
+    def __init__(self) -> None:
+        self._connection: psycopg.Connection[Any] | None = None
+        self._busy = threading.Lock()
+        self._asked = False
+
+    @contextmanager
+    def of(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
+        """Meanwhile this connection's statement is the one that `cancel` ends. StoreBusy if it was asked to before."""
+        with self._busy:
+            if self._asked:
+                raise StoreBusy("nobody waits for this any more")
+            self._connection = connection
+        try:
+            yield
+        finally:
+            with self._busy:  # a cancel that is under way reaches no later statement
+                self._connection = None
+
+    def cancel(self) -> None:
+        """End the statement, or have it not begin. Returns when the server was told so."""
+        with self._busy:
+            self._asked = True
+            if self._connection is not None:
+                try:
+                    self._connection.cancel_safe(timeout=_CONNECT_TIMEOUT_S)
+                except psycopg.Error as error:
+                    log.warning("a query that nobody waits for goes on to its timeout: %s", error)
 
 
 class _Retry(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from geoalchemy2 import functions as geo
@@ -52,14 +53,22 @@ BULK = {
 _STREAMED_AT_ONCE = 1000
 
 _SUBMIT = text("""
-    SELECT verdict, method, commune_code, distance_m
+    SELECT shown_quadkey
     FROM published.submit_place(:id, :kind, :category, :name, :description, :address, :phone, :website, :opening_hours,
                                 :licence, :visibility, :lon, :lat, :actor, :now)
 """)
 
 
-def submit(connection: Connection, submission: Submission, actor: str, now: dt.datetime) -> bool:
-    """Whether the place is new; False when this very submission was stored before (a retry).
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What became of a submission: whether the place is new, and if so the quadkey at which tiles show it, if they do."""
+
+    is_new: bool
+    quadkey: int | None = None
+
+
+def submit(connection: Connection, submission: Submission, actor: str, now: dt.datetime) -> Submitted:
+    """Whether the place is new; it is not when this very submission was stored before (a retry).
 
     The place, its verdict and its line in the change log are one statement. BadPlace for a category that its kind does
     not have; DuplicatePlace if another place has that identifier; NoVintage before the first boundaries are active.
@@ -91,10 +100,10 @@ def submit(connection: Connection, submission: Submission, actor: str, now: dt.d
             raise NoVintage("no boundaries are loaded yet: nothing can be placed") from error
         raise
     if stored is not None:
-        return True
+        return Submitted(True, stored.shown_quadkey)
     if not _same_as_stored(connection, values):
         raise DuplicatePlace(f"the identifier {submission.id} belongs to another place", id=str(submission.id))
-    return False
+    return Submitted(False)
 
 
 def _same_as_stored(connection: Connection, values: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby, islice
@@ -64,6 +65,7 @@ COPIED: dict[str, dict[str, pa.DataType]] = {
 _PARTITIONED = ("commune", "drawing")
 _READ_AT_ONCE = 500
 _WRITTEN_AT_ONCE = 2000
+_TILES_AT_ONCE = 50
 
 
 def batch_of(table: str, columns: dict[str, Any]) -> pa.RecordBatch:
@@ -148,6 +150,20 @@ def analyse_derived(connection: Connection, vintage_id: int) -> None:
         text("SELECT geoplatform.analyse_partition('drawing', :id), geoplatform.analyse_boundaries()"),
         {"id": vintage_id},
     )
+
+
+def finish_tiles(connection: Connection, vintage_id: int) -> tuple[int, int]:
+    """(tiles, bytes): the tiles of limits that take long, made once and kept gzipped with the vintage (zoom_span.finished)."""
+    query = "SELECT layer, z, x, y, mvt FROM geoplatform.tiles_to_finish(%s)"
+    store = "INSERT INTO geoplatform.finished_tile (vintage_id, layer, z, x, y, packed) VALUES (%s, %s, %s, %s, %s, %s)"
+    count = size = 0
+    with driver(connection).cursor(name="tiles_to_finish", binary=True) as made, driver(connection).cursor() as storing:
+        made.execute(query, (vintage_id,))
+        while some := made.fetchmany(_TILES_AT_ONCE):
+            rows = [(vintage_id, *address, zlib.compress(mvt, 9, 31)) for *address, mvt in some]
+            storing.executemany(store, rows)
+            count, size = count + len(rows), size + sum(len(row[-1]) for row in rows)
+    return count, size
 
 
 def name_communes(connection: Connection, vintage_id: int) -> None:

@@ -346,6 +346,7 @@ zoom_span = Table(
     Column("communes", Text, nullable=False),
     Column("cell_bits", SmallInteger, nullable=False),
     Column("places", Text, nullable=False),
+    Column("finished", ARRAY(Text), nullable=False),
     schema="geoplatform",
 )
 
@@ -357,6 +358,7 @@ zoom_policy = Table(
     Column("communes", Text),
     Column("places", Text),
     Column("level", Integer),
+    Column("finished", ARRAY(Text)),
     schema="geoplatform",
 )
 
@@ -371,6 +373,18 @@ drawing = Table(
     Column("department_code", Text),
     Column("population", Integer),
     Column("geom", Geometry("MULTIPOLYGON", srid=3857, spatial_index=False), nullable=False),
+    schema="geoplatform",
+)
+
+finished_tile = Table(
+    "finished_tile",
+    metadata,
+    Column("vintage_id", Integer, primary_key=True),
+    Column("layer", Text, primary_key=True),
+    Column("z", SmallInteger, primary_key=True),
+    Column("x", Integer, primary_key=True),
+    Column("y", Integer, primary_key=True),
+    Column("packed", LargeBinary, nullable=False),
     schema="geoplatform",
 )
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import astuple, dataclass
 from enum import StrEnum
+from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, text
 
 from geoplatform.errors import UnknownLayer
@@ -68,10 +70,19 @@ _COLUMNS = {
     Layer.PLACES: ("id", "kind", "category", "name", "source", "licence", "commune_code"),
 }
 
-_BINDS = ":layer, :z, :x, :y, :vintage, :kind, :category, :licence, :commune, :department"
-_MVT = text(f"SELECT published.tile_mvt({_BINDS})")
-_GEOJSON = text(f"SELECT published.tile_geojson({_BINDS})")
+_GIVEN = "%s::text, %s::int, %s::int, %s::int, %s::int, %s::text, %s::text, %s::text, %s::text, %s::text"
+_MVT = f"SELECT finished, made FROM published.tile_parts({_GIVEN})"  # noqa: S608 - our own placeholders
+_GEOJSON = f"SELECT published.tile_geojson({_GIVEN})"
 _NO_FILTER = PlaceFilter()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A vector tile: what was finished when the limits were loaded, gzipped (None where that is nothing), and what was made
+    now. The tile is the one after the other."""
+
+    finished: bytes | None
+    made: bytes
 
 
 def layer_named(name: str) -> Layer:
@@ -83,25 +94,30 @@ def layer_named(name: str) -> Layer:
 
 
 def mvt(
-    connection: Connection, layer: Layer, tile: TileAddress, vintage: int | None = None, only: PlaceFilter = _NO_FILTER
-) -> bytes:
-    """The tile as Mapbox Vector Tile 2.1; empty bytes where nothing lies. `vintage`: number, None for the active one."""
-    return bytes(connection.execute(_MVT, _binds(layer, tile, vintage, only)).scalar_one() or b"")
+    connection: psycopg.Connection[Any],
+    layer: Layer,
+    tile: TileAddress,
+    vintage: int | None = None,
+    only: PlaceFilter = _NO_FILTER,
+) -> Parts:
+    """The tile as Mapbox Vector Tile 2.1, both parts empty where nothing lies. `connection`: of `Store.bare`; `vintage`:
+    number, None for the active one."""
+    given = (layer.value, tile.z, tile.x, tile.y, vintage, *astuple(only))
+    (row,) = connection.execute(_MVT, given, prepare=True, binary=True)
+    return Parts(*row)
 
 
 def geojson(
-    connection: Connection, layer: Layer, tile: TileAddress, vintage: int | None = None, only: PlaceFilter = _NO_FILTER
+    connection: psycopg.Connection[Any],
+    layer: Layer,
+    tile: TileAddress,
+    vintage: int | None = None,
+    only: PlaceFilter = _NO_FILTER,
 ) -> str:
     """The same features as a GeoJSON FeatureCollection."""
-    return str(connection.execute(_GEOJSON, _binds(layer, tile, vintage, only)).scalar_one())
-
-
-def _binds(layer: Layer, tile: TileAddress, vintage: int | None, only: PlaceFilter) -> dict[str, object]:
-    kind, category, licence, commune, department = astuple(only)
-    return {
-        "layer": layer.value, "z": tile.z, "x": tile.x, "y": tile.y, "vintage": vintage, "kind": kind,
-        "category": category, "licence": licence, "commune": commune, "department": department,
-    }  # fmt: skip
+    given = (layer.value, tile.z, tile.x, tile.y, vintage, *astuple(only))
+    (row,) = connection.execute(_GEOJSON, given, prepare=True)
+    return str(row[0])
 
 
 def first_zooms(connection: Connection) -> dict[Layer, int]:

@@ -1,6 +1,7 @@
 """Tiles kept on disk: made once, served by every worker (or by nginx), gone as soon as they are not true any more.
 
-From `web` and `cli`; to `store`. `Tiles` is the door; `cache` keeps files, `pyramid` knows which tiles a place is in.
+From `web` and `cli`; to `store`. `Tiles` is the door; `cache` keeps files, `making` is for who waits in an event loop,
+`pyramid` knows which tiles a place is in.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = ("mvt", "geojson")
 _EMPTY = "none"
+_NAMES = tuple(f".{suffix}.{kept}" for suffix in SUFFIXES for kept in ("gz", _EMPTY))
 _NS = 1_000_000_000
 _SLOTS = 1 << 16
 _LOCKS = 1 << 10
@@ -107,7 +108,7 @@ class TileCache:
         seconds, length = divmod(told.st_mtime_ns, _NS)
         return f'"{seconds:x}-{length:x}"' if told.st_size == length else None
 
-    def made(self, key: Key, make: Callable[[], bytes]) -> tuple[Kept, bool]:
+    def made(self, key: Key, make: Callable[[], Kept]) -> tuple[Kept, bool]:
         """(the tile, whether it was made now): one maker at a time for each tile, the others wait for what he keeps."""
         with self._alone(key):
             found = self.find(key)
@@ -115,21 +116,25 @@ class TileCache:
                 return found, False
             before = self._guard(key)
             stem = self._stem(key)
-            tile = packed(make())
+            tile = make()
             if key.z <= _DEEPEST:
                 self._keep(key, tile, stem, before)
             return tile, True
 
     def touch(self, tiles: Iterable[tuple[int, int, int]], layers: tuple[str, ...]) -> None:
         """These tiles of these layers, and every variant of them, are no longer true."""
+        touched = [tile for tile in tiles if tile[0] <= _DEEPEST]
         with self._writing():
-            for z, x, y in tiles:
+            for z, x, y in touched:
                 self._grow(_slot(z, x, y))
-                for layer in layers:
-                    stem = f"{self.root}/{layer}/{z}/{x}/{y}"
-                    for suffix in SUFFIXES:
-                        _remove(f"{stem}.{suffix}.gz")
-                        _remove(f"{stem}.{suffix}.{_EMPTY}")
+        # What was true before is not kept from here on, so nobody has to wait while it is removed.
+        for z, x, y in touched:
+            for layer in layers:
+                folder = f"{self.root}/{layer}/{z}/{x}"
+                if os.access(folder, os.F_OK):  # most are not: to look costs a third of failing to remove
+                    for name in _NAMES:
+                        if os.access(path := f"{folder}/{y}{name}", os.F_OK):
+                            _remove(path)
 
     def forget(self, layers: tuple[str, ...], *, wait: bool = False) -> None:
         """No tile of these layers is true any more. `wait`: until they are removed too, not only out of the way."""
@@ -264,9 +269,20 @@ def packed(body: bytes) -> Kept:
     """Bytes gzipped, always to the same bytes, with their ETag; nothing stays nothing."""
     if not body:
         return Kept(b"", "")
-    compressor = zlib.compressobj(5, zlib.DEFLATED, 31)
-    whole = compressor.compress(body) + compressor.flush()
-    return Kept(whole, f'"{zlib.crc32(body) & 0x7FFFFFFF:x}-{len(whole):x}"')
+    return _told(zlib.compress(body, 5, 31))
+
+
+def joined(finished: bytes | None, rest: bytes) -> Kept:
+    """A tile whose first part is there as gzip bytes already: as they are where that is all."""
+    if finished is None:
+        return packed(rest)
+    return packed(zlib.decompress(finished, 31) + rest) if rest else _told(finished)
+
+
+def _told(whole: bytes) -> Kept:
+    """Gzip bytes with their ETag: the checksum they end with says what they hold, their length how."""
+    checksum, _length = struct.unpack("<II", whole[-8:])
+    return Kept(whole, f'"{checksum & 0x7FFFFFFF:x}-{len(whole):x}"')
 
 
 def _slot(z: int, x: int, y: int) -> int:

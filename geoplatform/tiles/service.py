@@ -21,10 +21,10 @@ from urllib.parse import urlencode
 from geoplatform.errors import GeoplatformError, UnknownLayer
 from geoplatform.model import TileAddress
 from geoplatform.store import tiles
-from geoplatform.store.engine import Store
+from geoplatform.store.engine import Cancellation, Store
 from geoplatform.store.tiles import Layer, PlaceFilter
 from geoplatform.tiles import pyramid
-from geoplatform.tiles.cache import SUFFIXES, Kept, Key, TileCache, packed
+from geoplatform.tiles.cache import SUFFIXES, Kept, Key, TileCache, joined, packed
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,11 @@ class Tiles:
         self._try_again_at = 0.0
 
     @property
+    def opened(self) -> TileCache | None:
+        """The same as `cache` where it is open already, without the database or any wait."""
+        return self._cache
+
+    @property
     def cache(self) -> TileCache | None:
         """The tiles kept of this database, None where none are. Opened when first asked for; where that fails it is tried
         again after a while. StoreBusy or StoreUnavailable where the database has to tell which it is and cannot."""
@@ -69,37 +74,57 @@ class Tiles:
         return self._cache
 
     def get(
-        self, layer: Layer, tile: TileAddress, suffix: str, vintage: int | None = None, only: PlaceFilter | None = None
+        self,
+        layer: Layer,
+        tile: TileAddress,
+        suffix: str,
+        vintage: int | None = None,
+        only: PlaceFilter | None = None,
+        cancellation: Cancellation | None = None,
     ) -> Kept:
-        """The tile, gzipped: kept, or made now and kept. `vintage`: number, None for the active one. UnknownLayer for
-        another suffix than mvt or geojson; StoreBusy or StoreUnavailable where it has to be made and cannot."""
+        """The tile, gzipped: kept, or made now and kept. `vintage`: number, None for the active one; `cancellation`: ends
+        the making. UnknownLayer for another suffix than mvt or geojson; StoreBusy or StoreUnavailable where it has to be made
+        and cannot."""
         if suffix not in SUFFIXES:
             raise UnknownLayer(suffix[:40])
         only = only or PlaceFilter()
         key = Key(layer.value, tile.z, tile.x, tile.y, suffix, _variant(vintage, only))
         spent: float | None = None
 
-        def make() -> bytes:
+        def make() -> Kept:
             nonlocal spent
             began = time.perf_counter()
-            with self._store.reading() as connection:
-                made = (
+            with self._store.bare(cancellation) as connection:
+                made: tiles.Parts | str = (
                     tiles.mvt(connection, layer, tile, vintage, only)
                     if suffix == "mvt"
-                    else tiles.geojson(connection, layer, tile, vintage, only).encode()
+                    else tiles.geojson(connection, layer, tile, vintage, only)
                 )
             spent = time.perf_counter() - began
-            return made
+            return packed(made.encode()) if isinstance(made, str) else joined(made.finished, made.made)
 
         cache = self.cache
-        kept = cache.find(key) or cache.made(key, make)[0] if cache else packed(make())
+        kept = cache.find(key) or cache.made(key, make)[0] if cache else make()
         self._seen(layer, tile.z, "hit" if spent is None else "made", spent, len(kept.body))
         return kept
+
+    def touch(self, quadkey: int | None) -> None:
+        """Drop the kept tiles that show a place at this quadkey (None: it shows in none), whose write is committed.
+
+        Whoever asks after that sees it. The database is not asked: it tells the others, who do not know what was written.
+        """
+        if quadkey is not None:
+            try:
+                cache = self.cache
+                if cache:
+                    cache.touch(pyramid.tiles_of(quadkey), _PLACES)
+            except (OSError, GeoplatformError) as error:  # the write itself is done; a follower will see to it
+                log.warning("what has changed in tiles is noted later: %s", error)
 
     def refresh(self) -> int:
         """Drop the kept tiles that writes committed since the last look have touched; the number of touches.
 
-        Call it after a write of one's own: whoever asks after that sees it.
+        Call it after writes of one's own of which `touch` cannot tell: whoever asks after that sees them.
         """
         try:
             cache = self.cache

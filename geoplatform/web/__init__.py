@@ -18,11 +18,12 @@ from geoplatform.web import (
     places,
     problems,
     security,
-    tiles,
     tilesets,
     vintages,
 )
+from geoplatform.web import tiles as tile_views
 from geoplatform.web.front import Front
+from geoplatform.web.server import Server
 
 #: Largest request body, in bytes: a place with its longest texts in the longest escapes fits four times.
 MAX_BODY = 128 * 1024
@@ -44,7 +45,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     security.attach(app)
     problems.attach(app)
     limits.attach(app, settings)
-    for room in (home, communes, vintages, places, tiles, tilesets, api, health):
+    for room in (home, communes, vintages, places, tile_views, tilesets, api, health):
         app.register_blueprint(room.blueprint)
     with app.app_context():
         kept, figures = context.tiles(), context.tile_metrics()
@@ -56,9 +57,11 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     return app
 
 
-def serve() -> Flask:
+def serve() -> Server:
     """What each worker of `geoplatform serve` runs: the application, and a thread that follows what others write."""
-    app = create_app()
+    settings = Settings.from_environment()
+    app = create_app(settings)
     with app.app_context():
-        context.tiles().follow()
-    return app
+        tiles, metrics = context.tiles(), context.tile_metrics()
+    tiles.follow()
+    return Server(app, settings, tiles, metrics)

@@ -27,16 +27,19 @@ def submit() -> Response:
     new_id = new_place_id(now.date(), secrets.token_bytes(10))
     said = params.body()
 
-    def work(connection: Connection) -> tuple[Submission, bool, Place | None]:
+    def work(connection: Connection) -> tuple[Submission, places.Submitted, Place | None]:
         actor = tokens.label_of(connection, params.bearer_token(), now)  # who it is, before what they say
         submission = Submission.from_feature(params.json_of(said), new_id)
-        new = places.submit(connection, submission, actor, now)
-        return submission, new, places.get(connection, submission.id)
+        made = places.submit(connection, submission, actor, now)
+        return submission, made, places.get(connection, submission.id)
 
-    submission, new, stored = context.store().writing(work)
-    context.tiles().refresh()
+    submission, made, stored = context.store().writing(work)
+    if made.is_new:
+        context.tiles().touch(made.quadkey)
+    else:  # perhaps the one who stored it came to no end
+        context.tiles().refresh()
     body = encode.place_feature(stored) if stored else {"type": "Feature", "id": str(submission.id)}
-    response = make_response(encode.dumps(body), 201 if new else 200)
+    response = make_response(encode.dumps(body), 201 if made.is_new else 200)
     response.mimetype = "application/geo+json"
     response.headers["Location"] = context.absolute(url_for("api.place", place_id=submission.id))
     return response

@@ -16,15 +16,17 @@ from geoplatform.config import Settings
 from geoplatform.errors import Misuse, UnknownVintage
 from geoplatform.model import Vintage
 from geoplatform.store import vintages
-from geoplatform.store.engine import Store
+from geoplatform.store.engine import Cancellation, Store
 from geoplatform.tiles import Tiles
 from geoplatform.web import params
 from geoplatform.web.counting import TileMetrics
+from geoplatform.web.gateway import CANCELLATION
 
 T = TypeVar("T")
 _KEY = "geoplatform"
 _WEB_ROLE = "geoplatform_web"
-_THREADS = 8
+#: As many as the threads of a worker (web.server).
+_THREADS = 12
 BUNDLE = Path(__file__).parent / "static" / "bundle"
 
 
@@ -60,6 +62,11 @@ def store() -> Store:
 def tiles() -> Tiles:
     """Tiles of the running application, kept or made."""
     return current_app.extensions[_KEY][3]  # type: ignore[no-any-return]
+
+
+def cancellation() -> Cancellation | None:
+    """What ends a query of this request when its client goes away, where the server can tell."""
+    return request.environ.get(CANCELLATION)
 
 
 def tile_metrics() -> TileMetrics:

@@ -49,6 +49,8 @@ STATUS: tuple[tuple[type[GeoplatformError], int], ...] = (
     (SchemaMismatch, 503),
 )
 _RETRY_AFTER_S = {429: 60, 503: 5}
+#: Where the environment holds the error to which the answer is to be given: somebody before Flask met it.
+REFUSAL = "geoplatform.refusal"
 
 
 def attach(app: Flask) -> None:
@@ -56,6 +58,12 @@ def attach(app: Flask) -> None:
     app.register_error_handler(GeoplatformError, _ours)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _unforeseen)
+    app.before_request(_refuse)
+
+
+def _refuse() -> None:
+    if refusal := request.environ.get(REFUSAL):
+        raise refusal
 
 
 def _ours(error: GeoplatformError) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
 from geoplatform.errors import BadParameter, UnknownLayer
 from geoplatform.model import COMMUNE_CODE, Kind, Licence, Vintage
@@ -13,7 +13,7 @@ from geoplatform.store.tiles import Layer, PlaceFilter
 from geoplatform.tiles import Kept
 from geoplatform.web import context, params
 from geoplatform.web.front import FRESH, MEDIA_TYPES, spelled
-from geoplatform.web.limits import limiter, rate
+from geoplatform.web.limits import tile_rate
 
 blueprint = Blueprint("tiles", __name__)
 
@@ -24,15 +24,16 @@ OF_LIMITS = ("vintage", "at")
 
 
 @blueprint.get("/tiles/<layer>/<z>/<x>/<y>.<suffix>")
-@limiter.limit(lambda: rate("tile"))
 def tile(layer: str, z: str, x: str, y: str, suffix: str) -> Response:
     """One tile; 204 where a vector tile would be empty, 404 outside the pyramid. `vintage` or `at`: of earlier limits;
     `kind`, `category`, `licence`, `commune`, `department`: only such places. An unknown parameter is refused."""
+    tile_rate(current_app).count(request.remote_addr or "")
     if suffix not in MEDIA_TYPES or not all(part.isascii() and part.isdigit() for part in (z, x, y)):
         raise UnknownLayer(f"{layer}/{z}/{x}/{y}.{suffix}")
     address, wanted = params.tile_address(z, x, y), tiles.layer_named(layer)
     then, only = asked(wanted)
-    return _answer(context.tiles().get(wanted, address, suffix, then.id if then else None, only), suffix)
+    number = then.id if then else None
+    return _answer(context.tiles().get(wanted, address, suffix, number, only, context.cancellation()), suffix)
 
 
 def asked(layer: Layer, besides: tuple[str, ...] = ()) -> tuple[Vintage | None, PlaceFilter]:

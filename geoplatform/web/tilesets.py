@@ -121,7 +121,7 @@ def _tilejson(layer: Layer, besides: tuple[str, ...] = ()) -> dict[str, Any]:
         "data": [context.absolute(f"{path}.geojson{query}")],
         "minzoom": first[layer],
         "maxzoom": _DEEPEST[layer],
-        "bounds": _WORLD,
+        "bounds": _WORLD if vintage or layer.has_places or not shown else _bounds(shown),
         "center": [2.5, 46.6, max(5, first[layer])],
         "vector_layers": [
             {
@@ -134,6 +134,20 @@ def _tilejson(layer: Layer, besides: tuple[str, ...] = ()) -> dict[str, Any]:
             for one in singles
         ],
     }
+
+
+def _bounds(active: Vintage) -> list[float]:
+    """West, south, east, north of the limits in force. Places may be anywhere on Earth, the next one too."""
+
+    def made() -> list[float]:
+        with context.store().reading() as connection:
+            boxes = tiles.zones(connection, None, None)
+        if not boxes:
+            return _WORLD
+        west, south, east, north = zip(*boxes, strict=True)
+        return [min(west), min(south), max(east), max(north)]
+
+    return context.remembered(f"bounds of vintage {active.id}", _FIELDS_FOR_S, made)
 
 
 def _fields() -> tuple[dict[Layer, int], dict[Layer, dict[str, str]]]:

@@ -93,7 +93,7 @@ def test_no_place_submitted_during_an_activation_is_lost(database):
     second, _ = load(database, "AA", commit=False, year=2026)
     with database.store("geoplatform_web")._writer.begin() as early:  # begun, not yet committed
         made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="early", position=grid.at("", 1.5, 0.5))
-        assert places.submit(early, made, "tests", NOW)
+        assert places.submit(early, made, "tests", NOW).is_new
         activation = threading.Thread(target=vintages.activate, args=(database.store(LOADER), second, NOW))
         activation.start()
         activation.join(0.5)

@@ -56,7 +56,7 @@ def planted(database, draw):
         licence=Licence.ODBL,
     )
     store = database.store("geoplatform_web")
-    assert store.writing(lambda connection: places.submit(connection, submission, "tests", NOW))
+    assert store.writing(lambda connection: places.submit(connection, submission, "tests", NOW)).is_new
     return identifier
 
 

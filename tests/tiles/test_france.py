@@ -114,3 +114,42 @@ def test_another_decoder_reads_what_we_wrote(france, tmp_path, layer, z):
     assert theirs == ours
     versions = {part["properties"].get("version") for part in json.loads(told.stdout)["features"]}
     assert versions == {2}
+
+
+def test_tiles_finished_at_load_are_those_that_would_be_made(france):
+    rows = france.rows("""
+        SELECT t.layer, t.z, t.x, t.y, t.packed, published.tile_mvt(t.layer, t.z, t.x, t.y)
+        FROM geoplatform.finished_tile AS t JOIN geoplatform.vintage AS v ON v.id = t.vintage_id AND v.state = 'active'""")
+    assert {(layer, z) for layer, z, *_ in rows} == {
+        *(("departments", z) for z in range(6)), *(("communes", z) for z in (6, 7, 8, 9)),
+    }  # fmt: skip
+    for layer, z, x, y, finished, made in rows:
+        assert gzip.decompress(finished) == made, (layer, z, x, y)
+    several = {(z, x, y) for _, z, x, y, *_ in rows if z in (0, 5, 6, 8)}
+    for z, x, y in random.Random(974).sample(sorted(several), 20):
+        whole, finished, rest = france.rows(
+            """SELECT published.tile_mvt('all', z, x, y), p.finished, p.made
+               FROM (VALUES (%s::int, %s::int, %s::int)) AS t (z, x, y), published.tile_parts('all', z, x, y) AS p""",
+            z, x, y,
+        )[0]  # fmt: skip
+        assert gzip.decompress(finished) + rest == whole
+
+
+def test_every_tile_of_limits_at_the_zooms_finished_is_there_or_empty(france, spots):
+    """Whatever tile holds a bit of a commune, its margin included, was finished: compared with what GeoJSON, made now, holds."""
+    for z in (6, 7, 8):
+        near = {tile_at(z, lon, lat) for _, lon, lat in spots}
+        around = {(x + i, y + j) for x, y in near for i in (-1, 0, 1) for j in (-1, 0, 1)}
+        there = set(france.rows("SELECT x, y FROM geoplatform.finished_tile WHERE layer = 'communes' AND z = %s", z))
+        assert near <= there <= around
+        for x, y in around - there:
+            assert mvt(france, "communes", z, x, y) == b""
+    for x, y in random.Random(7).sample(sorted(there), 25):
+        packed_tile = france.rows(
+            "SELECT packed FROM geoplatform.finished_tile WHERE z = 8 AND x = %s AND y = %s", x, y
+        )[0][0]
+        collection = json.loads(france.rows("SELECT published.tile_geojson('communes', 8, %s, %s)", x, y)[0][0])
+        features = mapbox_vector_tile.decode(gzip.decompress(packed_tile))["communes"]["features"]
+        assert [(f["id"], f["properties"]) for f in collection["features"]] == [
+            (f["id"], f["properties"]) for f in features
+        ]

@@ -16,11 +16,11 @@ import pytest
 
 from geoplatform.config import Settings
 from geoplatform.errors import StoreUnavailable
-from geoplatform.model import Kind, LonLat, Submission, TileAddress
+from geoplatform.model import Kind, LonLat, Submission, TileAddress, Visibility
 from geoplatform.store import places
 from geoplatform.store.tiles import Layer
 from geoplatform.tiles import Tiles, pyramid
-from geoplatform.tiles.cache import Key, TileCache
+from geoplatform.tiles.cache import Kept, Key, TileCache, packed
 from geoplatform.web import create_app
 from tests import grid
 from tests.conftest import MANY, NOW
@@ -105,6 +105,37 @@ def test_a_write_drops_the_tiles_that_show_it_and_no_others(database, draw, tile
     assert touched <= shown | set(pyramid.tiles_of(database.rows("SELECT shown_quadkey FROM geoplatform.place")[0][0]))
     assert {name.split("/")[0] for name in gone} == {"places", "all"}
     assert len(touched - shown) <= 2  # a margin is a little wider than the tile's, never narrower
+
+
+def test_a_submission_drops_of_itself_what_a_look_at_the_database_would(database, draw, tiles, tmp_path, monkeypatch):
+    draw(DRAWING)
+    other = Tiles(database.store("geoplatform_web"), tmp_path / "other")
+    for tile in [tile for z in range(21) for tile in around(z, 2)]:
+        for one in (tiles, other):
+            one.get(Layer.PLACES, tile, "mvt")
+            one.get(Layer.ALL, tile, "geojson")
+    made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="Lieu", position=HERE)
+    told = database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    other.refresh()
+    before = stored(tiles)
+    with monkeypatch.context() as away:
+        away.setattr(tiles._store, "reading", None)  # the database is not asked
+        tiles.touch(told.quadkey)
+    assert stored(tiles) == stored(other) < before
+    again = database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    assert (told.is_new, again) == (True, places.Submitted(False))
+
+
+@pytest.mark.parametrize("visibility", ["commune", "private"])
+def test_a_place_that_tiles_do_not_show_touches_none_of_them(database, draw, tiles, visibility):
+    draw(DRAWING)
+    tiles.get(Layer.PLACES, tile_at(14), "mvt")
+    before = stored(tiles)
+    made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="Lieu", position=HERE, visibility=Visibility(visibility))
+    told = database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    tiles.touch(told.quadkey)
+    assert told.quadkey is None
+    assert stored(tiles) == before
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -195,26 +226,26 @@ def test_a_tile_that_is_touched_while_it_is_made_is_not_kept(database, draw, til
     draw(DRAWING)
     cache, key = tiles.cache, Key("places", 14, 5, 7, "mvt")
 
-    def make() -> bytes:
+    def make() -> Kept:
         cache.touch([(14, 5, 7)], ("places", "all"))
-        return b"of before"
+        return packed(b"of before")
 
     assert gzip.decompress(cache.made(key, make)[0].body) == b"of before"
     assert cache.find(key) is None
-    cache.made(key, lambda: b"of now")
+    cache.made(key, lambda: packed(b"of now"))
     assert gzip.decompress(cache.find(key).body) == b"of now"
-    cache.made(Key("places", 3, 1, 1, "mvt"), lambda: cache.forget(("places",)) or b"of before")
+    cache.made(Key("places", 3, 1, 1, "mvt"), lambda: cache.forget(("places",)) or packed(b"of before"))
     assert cache.find(Key("places", 3, 1, 1, "mvt")) is None
 
 
 def test_a_thousand_who_ask_for_one_cold_tile_have_it_made_once(tmp_path):
     cache, made, lock = TileCache(tmp_path), [], threading.Lock()
 
-    def make() -> bytes:
+    def make() -> Kept:
         with lock:
             made.append(1)
         threading.Event().wait(0.05)
-        return b"tile"
+        return packed(b"tile")
 
     with ThreadPoolExecutor(64) as pool:
         found = set(pool.map(lambda _: cache.made(Key("places", 1, 0, 0, "mvt"), make)[0], range(1000)))
@@ -223,25 +254,25 @@ def test_a_thousand_who_ask_for_one_cold_tile_have_it_made_once(tmp_path):
 
 def test_two_processes_share_what_is_kept_and_what_is_touched(tmp_path):
     one, other, key = TileCache(tmp_path), TileCache(tmp_path), Key("all", 2, 1, 1, "geojson", "kind=project")
-    one.made(key, lambda: b"tile")
+    one.made(key, lambda: packed(b"tile"))
     assert other.find(key) == one.find(key) is not None
     other.touch([(2, 1, 1)], ("places", "all"))
     assert one.find(key) is None
-    one.made(key, lambda: b"tile")
+    one.made(key, lambda: packed(b"tile"))
     other.forget(("places",))
     assert one.find(key) is None
 
 
 def test_a_truncated_or_foreign_file_is_not_served(tmp_path):
     cache, key = TileCache(tmp_path), Key("communes", 4, 8, 5, "mvt")
-    whole = cache.made(key, lambda: os.urandom(4000))[0]
+    whole = cache.made(key, lambda: packed(os.urandom(4000)))[0]
     file = tmp_path / "communes/4/8/5.mvt.gz"
     times = file.stat().st_mtime_ns
     file.write_bytes(whole.body[:100])
     os.utime(file, ns=(0, times))
     assert cache.find(key) is None
     assert cache.etag(str(file)[:-3]) is None
-    again, made = cache.made(key, lambda: b"anew")
+    again, made = cache.made(key, lambda: packed(b"anew"))
     assert made
     assert cache.find(key) == again
     file.write_bytes(b"put here by a hand")
@@ -305,7 +336,8 @@ def test_kept_tiles_and_304_are_answered_without_the_database(app, database, dra
     def away(*_: object) -> None:
         raise StoreUnavailable("the database is away")
 
-    monkeypatch.setattr("geoplatform.store.engine.Store.reading", away)
+    for way in ("reading", "bare"):
+        monkeypatch.setattr(f"geoplatform.store.engine.Store.{way}", away)
     monkeypatch.setattr("geoplatform.tiles.service.Tiles.refresh", lambda _: 0)
     again = client.get(path, headers={"Accept-Encoding": "gzip"})
     assert (again.status_code, again.data) == (200, first.data)
@@ -503,7 +535,7 @@ def test_room_for_the_counters_is_taken_when_they_are_made(tmp_path):
 def test_a_nearly_full_disk_is_left_to_others(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("geoplatform.tiles.cache._FREE_BYTES", 1 << 60)
     cache, key = TileCache(tmp_path), Key("places", 3, 1, 1, "mvt")
-    assert cache.made(key, lambda: b"tile")[1]
+    assert cache.made(key, lambda: packed(b"tile"))[1]
     assert cache.find(key) is None
     assert "nearly full" in caplog.text
 
@@ -511,7 +543,7 @@ def test_a_nearly_full_disk_is_left_to_others(tmp_path, monkeypatch, caplog):
 def test_very_deep_tiles_are_served_and_not_kept(tmp_path):
     cache = TileCache(tmp_path)
     for z in (18, 19, 22):
-        cache.made(Key("communes", z, 1, 1, "mvt"), lambda: b"tile")
+        cache.made(Key("communes", z, 1, 1, "mvt"), lambda: packed(b"tile"))
         assert (cache.find(Key("communes", z, 1, 1, "mvt")) is not None) == (z == 18)
 
 
@@ -529,5 +561,5 @@ def test_variants_are_swept_when_they_are_very_many(tmp_path, monkeypatch):
     monkeypatch.setattr("geoplatform.tiles.cache._MOST_VARIANTS", 10)
     cache = TileCache(tmp_path)
     for number in range(25):
-        cache.made(Key("places", 1, 0, 0, "mvt", f"category={number}"), lambda: b"tile")
+        cache.made(Key("places", 1, 0, 0, "mvt", f"category={number}"), lambda: packed(b"tile"))
     assert 1 <= len(list((tmp_path / "variants").rglob("*.mvt.gz"))) <= 11

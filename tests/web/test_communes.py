@@ -28,7 +28,7 @@ def add(database, name="Café", **changes):
         "licence": Licence.CC0,
     }
     made = Submission(**{**values, **changes})
-    assert database.store("geoplatform_web").writing(lambda c: places.submit(c, made, "tests", NOW))
+    assert database.store("geoplatform_web").writing(lambda c: places.submit(c, made, "tests", NOW)).is_new
     return made
 
 

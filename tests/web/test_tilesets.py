@@ -141,3 +141,20 @@ def test_gzip_is_taken_as_the_client_says(client, database, draw):
     packed = client.get(path, headers={"Accept-Encoding": "gzip"})
     assert gzip.decompress(packed.data) == client.get(path).data
     assert json.loads(client.get(path.replace("mvt", "geojson")).data)["features"]
+
+
+def test_the_bounds_of_limits_are_theirs_and_places_may_be_anywhere(client, draw, database):
+    draw(DRAWING)
+    ((west, south, east, north),) = database.rows(
+        "SELECT ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b) FROM (SELECT ST_Extent(geom) AS b FROM published.communes) AS box"
+    )
+    for layer in ("communes", "departments"):
+        assert client.get(f"/tiles/{layer}.json").json["bounds"] == [west, south, east, north]
+    assert client.get("/styles/light.json?layers=communes").json["sources"]["communes"]["bounds"] == [
+        west,
+        south,
+        east,
+        north,
+    ]
+    for layer in ("places", "all"):
+        assert client.get(f"/tiles/{layer}.json").json["bounds"] == [-180, -85.051129, 180, 85.051129]
