@@ -195,7 +195,7 @@ class _Parser(Cursor):
         return tuple(args)
 
     def _operand_of_arrays(self) -> Node:
-        return self._list() if self.now.is_word("(") else self.sum()
+        return self._list() if self.now.is_word("(") else self.expression()
 
     def _list(self) -> Node:
         at = self.now.at
@@ -219,7 +219,7 @@ class _Parser(Cursor):
 
     def _end_of_interval(self) -> Node | None:
         if self.now.kind != "string":
-            return self._operand()
+            return self.expression()
         self.budget.term(self.now.at)
         at = self.now.at
         return instants.instant(self._string(), at)

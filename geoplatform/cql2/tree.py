@@ -172,6 +172,9 @@ def operation(op: str, args: tuple[Node, ...], at: str) -> Operation:
         raise BadFilter(at, op, f"{op} takes {wanted} operands, not {len(args)}")
     if op == "in" and not children(args[1]):
         raise BadFilter(at, op, "in takes a list that holds something")
+    for arg in args if op in ARRAYS else ():
+        if not isinstance(arg, Array | Name) and not (isinstance(arg, Operation) and arg.op not in ARITY):
+            raise BadFilter(arg.at, op, f"{op} takes lists, properties and functions")
     return Operation(op, args, at)
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from geoplatform.cql2 import parse_json, parse_text, to_json, to_text
+from geoplatform.cql2.tree import TEMPORAL
 
 
 def prop(name: str) -> dict[str, str]:
@@ -84,10 +85,7 @@ PAIRS: dict[str, object] = {
     "made_at > TIMESTAMP('2026-11-22T10:00:00.25Z')": op(">", MADE, {"timestamp": "2026-11-22T10:00:00.250000Z"}),
     **{
         f"{name.upper()}(day,INTERVAL('2026-01-01','..'))": op(name, DAY, PERIOD)
-        for name in (
-            "t_after t_before t_contains t_disjoint t_during t_equals t_finishedBy t_finishes t_intersects t_meets t_metBy"
-            " t_overlappedBy t_overlaps t_startedBy t_starts"
-        ).split()
+        for name in TEMPORAL
     },
     "T_AFTER(day,INTERVAL(day,made_at))": op("t_after", DAY, {"interval": [DAY, MADE]}),
     "A_CONTAINS(tags,('a',1))": op("a_contains", prop("tags"), ["a", 1]),
