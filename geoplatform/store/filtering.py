@@ -26,7 +26,6 @@ from sqlalchemy import (
     String,
     Text,
     and_,
-    case,
     false,
     func,
     literal,
@@ -39,6 +38,10 @@ from sqlalchemy import (
 from sqlalchemy import (
     cast as sql_cast,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import Grouping
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from geoplatform.cql2 import Checked, Type
@@ -74,7 +77,6 @@ _SQL_TYPES: dict[Type, TypeEngine[Any]] = {
 }
 _ICU = "und-x-icu"  # Unicode's own rules of case, whatever the locale of the database
 _SRID = 4326
-_GREATEST = 150  # decimal digits that the base of a power may have, before or after the point
 _METRES_PER_DEGREE = 110_500.0  # of latitude, at the least; of longitude at the equator
 _SLACK_M = 500.0  # what an edge of the ellipsoid rises above a straight one in degrees
 
@@ -105,7 +107,8 @@ class _Compiler:
             case Geometry() | Box():
                 return _geometry(_shape(node))
             case Operation():
-                return self._operation(node)
+                # SQLAlchemy knows the precedence of operators, but not where a condition stands as a value: (a = b) IS NULL.
+                return Grouping(self._operation(node))
         raise Misuse(f"{type(node).__name__} is no single value")
 
     def _column(self, name: str, kind: Type | None) -> Sql:
@@ -291,23 +294,26 @@ def _marked(pattern: str) -> str:
     return "".join(found)
 
 
-def _power(base: Sql, exponent: Sql) -> Sql:
-    """NULL where it is not defined or too large. Both are computed once: in a row of their own (OFFSET keeps it one)."""
-    row = select(base.label("base"), exponent.label("exponent")).offset(0).subquery()
-    b, e = row.c.base, row.c.exponent
-    magnitude = func.abs(b)
-    defined = case(
-        (b.is_(None) | e.is_(None), None),
-        ((b == 0) & (e < 0), None),
-        ((b < 0) & (e != func.trunc(e)), None),
-        (b == 0, func.power(b, e)),
-        (magnitude > Decimal(10) ** _GREATEST, None),
-        (magnitude < Decimal(10) ** -_GREATEST, None),
-        (func.abs(e) > 1_000_000, None),
-        (func.abs(e * func.log(magnitude)) > 2 * _GREATEST, None),
-        else_=func.power(b, e),
-    )
-    return select(defined).scalar_subquery()
+class _Power(FunctionElement[Any]):
+    """Base and exponent as NUMERIC; NULL where the power is not defined or has more than some 300 digits."""
+
+    type = Numeric()
+    inherit_cache = True
+
+
+@compiles(_Power)
+def _spell_power(power: _Power, compiler: SQLCompiler, **options: Any) -> str:
+    # Base and exponent are computed once, in a row of their own, that OFFSET 0 keeps from being written out into each use.
+    # What is put together here is SQLAlchemy's own writing, in which values are parameters.
+    base, exponent = (compiler.process(operand, **options) for operand in power.clauses)
+    return f"""(SELECT CASE
+        WHEN p.b IS NULL OR p.e IS NULL THEN NULL
+        WHEN p.b = 0 THEN CASE WHEN p.e >= 0 THEN power(p.b, p.e) END
+        WHEN p.b < 0 AND p.e <> trunc(p.e) THEN NULL
+        WHEN abs(p.b) NOT BETWEEN 1e-150 AND 1e150 OR abs(p.e) > 1e6 THEN NULL
+        WHEN abs(p.e * log(abs(p.b))) > 300 THEN NULL
+        ELSE power(p.b, p.e) END
+        FROM (SELECT {base} AS b, {exponent} AS e OFFSET 0) AS p)"""  # noqa: S608
 
 
 _CALCULATE: dict[str, Callable[[Sql, Sql], Sql]] = {
@@ -317,7 +323,7 @@ _CALCULATE: dict[str, Callable[[Sql, Sql], Sql]] = {
     "/": lambda a, b: a / func.nullif(b, 0),
     "%": lambda a, b: func.mod(a, func.nullif(b, 0)),
     "div": lambda a, b: func.div(a, func.nullif(b, 0)),
-    "^": _power,
+    "^": _Power,
 }
 _COMPARE: dict[str, Callable[[Sql, Sql], Sql]] = {
     "=": lambda a, b: a == b,

@@ -12,7 +12,6 @@ from geoplatform.cql2.tree import Literal, Node, children
 from geoplatform.errors import BadFilter
 from tests.cql2.trees import HOSTILE, trees
 
-
 WIDE = Limits(size=1 << 20, terms=5000, depth=60)
 
 

@@ -98,3 +98,92 @@ def _grown(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
 
 #: Every tree that both forms can say; most of them mean nothing.
 trees: st.SearchStrategy[Node] = st.recursive(literals | names | geometries, _grown, max_leaves=12)
+
+
+# What means something for the table of `asked`: every value of each type, at the ends of its range above all.
+
+_point = st.tuples(
+    st.sampled_from([-180.0, -179.5, 0.0, 5e-324, 55.0, 55.5, 180.0]) | st.floats(-180, 180),
+    st.sampled_from([-90.0, -21.0, -17.0, 0.0, -5e-324, 90.0]) | st.floats(-90, 90),
+)
+_ring = st.lists(_point, min_size=3, max_size=4, unique=True).map(lambda points: (*points, points[0]))
+_line = st.lists(_point, min_size=2, max_size=3, unique=True).map(tuple)
+_parts = st.one_of(
+    _point.map(lambda at: Geometry("Point", at)),
+    _listed(_point, 1).map(lambda many: Geometry("MultiPoint", many)),
+    _line.map(lambda line: Geometry("LineString", line)),
+    _listed(_line, 1).map(lambda lines: Geometry("MultiLineString", lines)),
+    _ring.map(lambda ring: Geometry("Polygon", (ring,))),
+    _listed(_ring.map(lambda ring: (ring,)), 1).map(lambda many: Geometry("MultiPolygon", many)),
+)
+boxes = st.builds(
+    lambda one, other: Box((one[0], min(one[1], other[1]), other[0], max(one[1], other[1]))), _point, _point
+)
+shapes = st.one_of(_parts, boxes, _listed(_parts, 1).map(lambda parts: Geometry("GeometryCollection", parts)))
+
+
+def _operation(op: str | st.SearchStrategy[str], *args: st.SearchStrategy) -> st.SearchStrategy[Node]:
+    return st.builds(Operation, st.just(op) if isinstance(op, str) else op, st.tuples(*args))
+
+
+def _of(kind: Type, value: st.SearchStrategy) -> st.SearchStrategy[Node]:
+    return value.map(lambda one: Literal(one, kind))
+
+
+def texts(depth: int = 1) -> st.SearchStrategy[Node]:
+    plain = st.sampled_from(["kind", "name", "code", "uid"]).map(Name) | _of(Type.STRING, strings)
+    return plain | _operation(st.sampled_from(["casei", "accenti"]), texts(depth - 1)) if depth else plain
+
+
+def patterns(depth: int = 2) -> st.SearchStrategy[Node]:
+    plain = _of(Type.STRING, st.text(signs | st.sampled_from("%_\\"), max_size=8))
+    return plain | _operation(st.sampled_from(["casei", "accenti"]), patterns(depth - 1)) if depth else plain
+
+
+def numbers(depth: int = 3) -> st.SearchStrategy[Node]:
+    edges = st.sampled_from([0, 1, -1, 2, (1 << 31) - 1, (1 << 63) - 1, -(1 << 63)]) | st.integers(-20, 20)
+    floats = st.sampled_from([0.0, 0.5, -0.5, 1e308, -1e308, 5e-324, 1e-150, 1e150]) | finite
+    plain = (
+        st.sampled_from(["id", "population", "area"]).map(Name) | _of(Type.INTEGER, edges) | _of(Type.NUMBER, floats)
+    )
+    return plain | _operation(st.sampled_from(ARITHMETIC), numbers(depth - 1), numbers(depth - 1)) if depth else plain
+
+
+days = st.just(Name("day")) | _of(Type.DATE, st.dates())
+moments = st.sampled_from(["made_at", "ended_at"]).map(Name) | _of(
+    Type.TIMESTAMP, st.datetimes(timezones=st.just(dt.UTC))
+)
+_end = st.none() | days | moments
+periods = days | moments | st.builds(Interval, _end, _end)
+
+
+def _compared(values: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    return st.one_of(
+        _operation(st.sampled_from(COMPARISONS), values, values),
+        _operation("between", values, values, values),
+        _operation("in", values, _listed(values, 1).map(Array)),
+        _operation("isNull", values),
+    )
+
+
+_geometry = st.just(Name("geom"))
+_atoms = st.one_of(
+    st.just(Name("open")),
+    _of(Type.BOOLEAN, st.booleans()),
+    *map(_compared, (texts(), numbers(), days, moments, st.just(Name("open")))),
+    _operation("like", texts(), patterns()),
+    _operation(st.sampled_from(SPATIAL), _geometry, shapes),
+    _operation(st.sampled_from(SPATIAL), shapes, _geometry | shapes),
+    _operation("s_dwithin", _geometry, shapes, _of(Type.NUMBER, st.floats(0, 2.1e7))),
+    _operation(st.sampled_from(TEMPORAL), periods, periods),
+)
+#: Filters that may be asked; a few are refused, for a polygon that is not valid, or a period that ends before it begins.
+conditions: st.SearchStrategy[Node] = st.recursive(
+    _atoms,
+    lambda inner: st.one_of(
+        st.builds(Operation, st.sampled_from(["and", "or"]), _listed(inner, 2)),
+        _operation("not", inner),
+        _compared(inner),
+    ),
+    max_leaves=6,
+)
