@@ -64,8 +64,8 @@ def _transformer(code: str, uri: str) -> pyproj.Transformer:
 def shape_of(node: Geometry | Box, crs: Crs) -> BaseGeometry:
     """The shape. BadFilter if it is not valid, or lies outside the globe. A collection of one kind of shape becomes their union."""
     drawn = _box(node, crs) if isinstance(node, Box) else _in_degrees(_drawn(node), crs)
-    shape = shapely.transform(drawn, lambda xy: np.round(xy, _DECIMALS))
-    _require_globe(shape, node)
+    _require_globe(drawn, node)
+    shape = shapely.transform(drawn, lambda positions: np.round(positions, _DECIMALS))
     if not shapely.is_valid(shape):
         raise BadFilter(node.at, _named(node), f"this {_named(node)} is not valid: {shapely.is_valid_reason(shape)}")
     if shape.geom_type == "GeometryCollection" and len({shapely.get_dimensions(part) for part in shape.geoms}) == 1:
