@@ -187,3 +187,57 @@ conditions: st.SearchStrategy[Node] = st.recursive(
     ),
     max_leaves=6,
 )
+
+
+# What the library that serves as an oracle can say as well, and PostgreSQL compute as that library writes it: whole numbers that
+# stay small, patterns without escapes, periods of one type, no box over 180°.
+
+_words = _of(
+    Type.STRING,
+    st.sampled_from(["merchant", "service", "O'Brien", "Straße", "", " "]) | st.text("aeSr%_'\"", max_size=4),
+)
+_patterns = _of(Type.STRING, st.text("aeSrtOB%_'", max_size=5))
+_texts = st.sampled_from(["kind", "name", "code"]).map(Name) | _words
+_small = st.integers(-10, 10).map(lambda value: Literal(value, Type.INTEGER)) | st.sampled_from(
+    [-2.5, 0.0, 0.1, 0.5, 3.0]
+).map(lambda value: Literal(value, Type.NUMBER))
+_sums = _operation(st.sampled_from("+-*"), st.just(Name("id")), _small)
+_numbers = st.sampled_from(["id", "population", "area"]).map(Name) | _small | _sums
+_literal_days = _of(Type.DATE, st.sampled_from([dt.date(2025, 12, 31), dt.date(2026, 1, 1), dt.date(2026, 12, 31)]))
+_literal_moments = _of(
+    Type.TIMESTAMP,
+    st.sampled_from(
+        [
+            dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+            dt.datetime(2026, 6, 1, tzinfo=dt.UTC),
+            dt.datetime(2027, 1, 1, 5, tzinfo=dt.UTC),
+        ]
+    ),
+)
+_moments = st.sampled_from(["made_at", "ended_at"]).map(Name) | _literal_moments
+_places = st.tuples(st.sampled_from([54.0, 55.0, 55.5, 56.0, 57.0]), st.sampled_from([-22.0, -21.5, -21.0, -20.0]))
+_boxes = (
+    st.tuples(_places, _places)
+    .map(lambda ends: Box(tuple(map(min, *ends)) + tuple(map(max, *ends))))
+    .filter(lambda box: box.bounds[0] < box.bounds[2] and box.bounds[1] < box.bounds[3])
+)
+_whole = st.lists(_literal_moments, min_size=2, max_size=2, unique_by=lambda one: one.value).map(
+    lambda ends: Interval(*sorted(ends, key=lambda one: one.value))
+)
+_simple_atoms = st.one_of(
+    *map(_compared, (_texts, _numbers, st.just(Name("day")) | _literal_days, _moments)),
+    _operation(st.sampled_from(["=", "<>"]), st.just(Name("open")), _of(Type.BOOLEAN, st.booleans())),
+    _operation("like", st.sampled_from(["kind", "name"]).map(Name), _patterns),
+    _operation(
+        "=", _operation("casei", st.just(Name("kind"))), _operation("casei", _of(Type.STRING, st.just("MERCHANT")))
+    ),
+    _operation(st.sampled_from(SPATIAL), _geometry, _boxes | _places.map(lambda at: Geometry("Point", at))),
+    _operation(st.sampled_from(["t_after", "t_before", "t_equals"]), _moments, _moments),
+    _operation(st.sampled_from(["t_intersects", "t_disjoint", "t_during"]), _moments, _whole),
+    _operation(st.sampled_from(TEMPORAL), st.just(Interval(Name("made_at"), Name("ended_at"))), _whole),
+)
+simple: st.SearchStrategy[Node] = st.recursive(
+    _simple_atoms,
+    lambda inner: st.builds(Operation, st.sampled_from(["and", "or"]), _listed(inner, 2)) | _operation("not", inner),
+    max_leaves=6,
+)
