@@ -26,14 +26,12 @@ from sqlalchemy import (
     String,
     Text,
     and_,
-    false,
     func,
     literal,
     literal_column,
     not_,
     or_,
     select,
-    true,
 )
 from sqlalchemy import (
     cast as sql_cast,
@@ -225,8 +223,6 @@ def _value(node: Node) -> Value:
 
 
 def _bound(node: Literal) -> Sql:
-    if node.type is Type.BOOLEAN:
-        return true() if node.value else false()
     return literal(node.value, _SQL_TYPES[node.type])
 
 
