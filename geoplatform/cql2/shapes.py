@@ -21,7 +21,7 @@ CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _URI = re.compile(
     r"https?://www\.opengis\.net/def/crs/(?:(OGC/1\.3/CRS84|OGC/0/CRS84h)|EPSG/[0-9.]{1,10}/([0-9]{4,6}))"
 )
-_DECIMALS = 9  # a tenth of a millimetre, as model.LonLat; denormal numbers make PostgreSQL's arithmetic fail
+_NOTHING = 1e-12  # degrees: a tenth of a micrometre; denormal numbers make PostgreSQL's arithmetic fail
 _STEPS = 20  # of each side of a box in a projected CRS, whose sides are no straight lines in degrees
 
 
@@ -65,7 +65,7 @@ def shape_of(node: Geometry | Box, crs: Crs) -> BaseGeometry:
     """The shape. BadFilter if it is not valid, or lies outside the globe. A collection of one kind of shape becomes their union."""
     drawn = _box(node, crs) if isinstance(node, Box) else _in_degrees(_drawn(node), crs)
     _require_globe(drawn, node)
-    shape = shapely.transform(drawn, lambda positions: np.round(positions, _DECIMALS))
+    shape = shapely.transform(drawn, lambda degrees: np.where(np.abs(degrees) < _NOTHING, 0.0, degrees))
     if not shapely.is_valid(shape):
         raise BadFilter(node.at, _named(node), f"this {_named(node)} is not valid: {shapely.is_valid_reason(shape)}")
     if shape.geom_type == "GeometryCollection" and len({shapely.get_dimensions(part) for part in shape.geoms}) == 1:

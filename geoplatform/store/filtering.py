@@ -135,7 +135,7 @@ class _Compiler:
         if op == "isNull":
             return self.sql(args[0]).is_(None)
         if op in FOLDS:
-            return _FOLD[op](self.sql(args[0]))
+            return _once(_FOLD[op](self.sql(args[0])), args[0])
         if op in ARITHMETIC:
             left, right = (self._exact(arg) for arg in args)
             return _CALCULATE[op](left, right)
@@ -165,7 +165,7 @@ class _Compiler:
         while isinstance(pattern, Operation):
             folds.append(pattern.op)
             pattern = pattern.args[0]
-        return self.sql(operand).like(_pattern(str(_value(pattern)), folds[::-1]))
+        return self.sql(operand).like(_once(_pattern(str(_value(pattern)), folds[::-1]), pattern))
 
     def _spatial(self, op: str, one: Node, other: Node) -> Sql:
         relate: Callable[..., Sql] = _RELATE[op]
@@ -261,8 +261,17 @@ def _without_accents(text: Sql) -> Sql:
 _FOLD: dict[str, Callable[[Sql], Sql]] = {"casei": _folded, "accenti": _without_accents}
 
 
+def _once(sql: Sql, operand: Node) -> Sql:
+    """The same, evaluated once and not for each row, if no property is in it: `unaccent` is not immutable to PostgreSQL."""
+    return sql if _asks_a_property(operand) else select(sql).scalar_subquery()
+
+
+def _asks_a_property(node: Node) -> bool:
+    return isinstance(node, Name) or any(map(_asks_a_property, children(node)))
+
+
 def _pattern(text: str, folds: list[str]) -> Sql:
-    """The pattern of LIKE, folded as the client said; evaluated once, not for each row.
+    """The pattern of LIKE, folded as the client said.
 
     Folding accents makes % of the full-width ％ and a backslash of ＼. So wildcards are marked before it, and what then looks like
     one is escaped.
@@ -270,13 +279,13 @@ def _pattern(text: str, folds: list[str]) -> Sql:
     if not folds:
         return literal(text, Text())
     if "accenti" not in folds:
-        return select(_folded(literal(text, Text()))).scalar_subquery()
+        return _folded(literal(text, Text()))
     marked = literal(_marked(text), Text())
     for fold in folds:
         marked = _FOLD[fold](marked)  # type: ignore[assignment]
     for sign, written in (("\\", "\\\\"), ("%", "\\%"), ("_", "\\_"), (MARKS[0], "%"), (MARKS[1], "_")):
         marked = func.replace(marked, sign, written)  # type: ignore[assignment]
-    return select(marked).scalar_subquery()
+    return marked
 
 
 def _marked(pattern: str) -> str:
