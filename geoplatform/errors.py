@@ -39,6 +39,15 @@ class BadTile(BadParameter):
     """z/x/y outside the tile pyramid."""
 
 
+class BadFilter(BadParameter):
+    """A filter (CQL2) means nothing here. Facts: `place`, a character of its text or a path into its JSON; `value` is cut short."""
+
+    def __init__(self, place: str, value: object, reason: str) -> None:
+        shown = value if value is None or isinstance(value, bool) else str(value)[:80]
+        super().__init__("filter", shown, f"{place}: {reason}" if place else reason, place=place)
+        self.place = place
+
+
 class UnknownVintage(BadParameter):
     """No vintage of this year or day is kept. Facts: `allowed`, the years that are."""
 
