@@ -29,9 +29,9 @@ from geoplatform.config import Settings
 from geoplatform.errors import GeoplatformError, Misuse
 from geoplatform.model import MAX_ZOOM
 from geoplatform.progress import progress_for
-from geoplatform.session import LOADER, OWNER, WEB, Session
+from geoplatform.session import ADMIN, LOADER, OWNER, WEB, Session
+from geoplatform.store import readers, tokens, vintages
 from geoplatform.store import tiles as tile_store
-from geoplatform.store import tokens, vintages
 from geoplatform.store.tiles import Layer
 from geoplatform.tiles import TileCache, Tiles, pyramid
 
@@ -132,7 +132,7 @@ def serve(session: Session, host: str | None, port: int | None, workers: int | N
 
 @main.group()
 def db() -> None:
-    """The database: install, look, stop."""
+    """The database: install, look, let read, stop."""
 
 
 @db.command("install")
@@ -173,6 +173,29 @@ def db_destroy(session: Session, yes: bool) -> None:
     embedded.destroy(session.settings.data_dir)
     if session.settings.tile_folder == session.settings.data_dir / "tiles":  # another folder may hold what is not ours
         shutil.rmtree(session.settings.tile_folder, ignore_errors=True)
+
+
+@db.command("reader")
+@click.argument("name")
+@click.option("--drop", is_flag=True, help="Remove this login instead.")
+@click.pass_obj
+def db_reader(session: Session, name: str, drop: bool) -> None:
+    """Make a read-only login for QGIS or psql, and print how to connect: its password is shown this once."""
+    session.store(OWNER).require_schema()
+    url = session.url(ADMIN)
+    if drop:
+        readers.drop(url, name)
+        click.echo(f"the login {name} is gone")
+        return
+    for fact, value in readers.create(url, name, secrets.token_urlsafe(24)).items():
+        click.echo(f"{fact:<9} {value}")
+    if session.settings.database_url is None:
+        click.echo(
+            "The host is a folder: the embedded database listens on no network, runs while a geoplatform command does "
+            "(`geoplatform serve`),\nand only programs of the OS user who owns that folder reach it. "
+            "For other machines, set GEOPLATFORM_DATABASE_URL to a server.",
+            err=True,
+        )
 
 
 @main.group("vintages")

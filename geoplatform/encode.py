@@ -117,7 +117,7 @@ def places_csv(places: Iterable[Place]) -> Iterator[str]:
     writer.writerow(PLACE_COLUMNS)
     for place in places:
         row = place_row(place)
-        writer.writerow([_inert(row[column]) for column in PLACE_COLUMNS])
+        writer.writerow([inert(row[column]) for column in PLACE_COLUMNS])
         if buffer.tell() > 16_384:
             yield buffer.getvalue()
             buffer.seek(0)
@@ -130,7 +130,8 @@ def dumps(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _inert(value: object) -> object:
+def inert(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula."""
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS) and not _TELEPHONE.fullmatch(value):
         return "'" + value
     return value

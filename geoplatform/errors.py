@@ -39,6 +39,10 @@ class BadTile(BadParameter):
     """z/x/y outside the tile pyramid."""
 
 
+class BadCursor(BadParameter):
+    """Not a place in the order of this query's features."""
+
+
 class BadFilter(BadParameter):
     """A filter (CQL2) means nothing here. Facts: `place`, a character of its text or a path into its JSON; `value` is cut short."""
 
@@ -93,6 +97,20 @@ class UnknownLayer(Unknown):
         super().__init__("tile layer", name)
 
 
+class UnknownCollection(Unknown):
+    """No collection of features bears this name."""
+
+    def __init__(self, name: object) -> None:
+        super().__init__("collection", name)
+
+
+class UnknownFeature(Unknown):
+    """The collection holds no feature of this identifier."""
+
+    def __init__(self, identifier: object) -> None:
+        super().__init__("feature", identifier)
+
+
 class NoVintage(GeoplatformError):
     """No set of commune boundaries is active (or staged, where one is named)."""
 
@@ -103,6 +121,14 @@ class DuplicatePlace(GeoplatformError):
 
 class NotAuthorised(GeoplatformError):
     """The request carries no token, or one that is unknown, expired or revoked."""
+
+
+class NotAllowed(GeoplatformError):
+    """Who it is is known, and may not do this."""
+
+
+class Outdated(GeoplatformError):
+    """Somebody changed it since it was read. Facts: `version`, the one that was expected."""
 
 
 class BadSource(GeoplatformError):

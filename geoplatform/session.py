@@ -17,7 +17,7 @@ from geoplatform.store import schema
 from geoplatform.store.engine import Store
 
 LOADER, OWNER, WEB = "geoplatform_loader", "geoplatform_owner", "geoplatform_web"
-_ADMIN = "geoplatform_admin"
+ADMIN = "geoplatform_admin"
 _POOL_SIZE = 2
 
 
@@ -51,7 +51,7 @@ class Session:
     def store(self, role: str) -> Store:
         """The store as this role sees it, its schema installed first where it is missing."""
         if not self._ready:
-            if schema.install(self.url(_ADMIN)):
+            if schema.install(self.url(ADMIN)):
                 self.progress.line("  schema       installed")
             self._ready = True
         foreign = self.settings.database_url is not None

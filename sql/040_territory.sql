@@ -1,5 +1,12 @@
 -- The 13 territories of France with the CRS that the law prescribes for areas and distances
 -- (décret n° 2000-1276, arrêté du 5 mars 2019; EPSG registry).
+
+-- Mayotte's since 2023 (arrêté du 29 décembre 2022); the list that PostGIS 3.3 and PROJ 9.1 bring is older. Like those of the other
+-- territories it differs from WGS 84 by less than the positions are precise.
+INSERT INTO public.spatial_ref_sys (srid, auth_name, auth_srid, srtext, proj4text)
+VALUES (10674, 'EPSG', 10674, '', '+proj=utm +zone=38 +south +ellps=GRS80 +towgs84=0,0,0,0,0,0,0 +units=m +no_defs')
+ON CONFLICT (srid) DO NOTHING;
+
 SET ROLE geoplatform_owner;
 
 CREATE TABLE geoplatform.territory (

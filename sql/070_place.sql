@@ -69,6 +69,16 @@ INSERT INTO geoplatform.category (code, kind, label_fr, label_en, osm_tag) VALUE
     ('mobility_project', 'project', 'Projet de mobilité', 'Mobility project', NULL),
     ('food_project', 'project', 'Projet alimentaire', 'Food project', NULL);
 
+-- Whether a place may be seen by the public at all; and whether a bulk download may hold it. THE rule: the published views and
+-- the counts go by it. Single expressions and not STRICT, so that they are written into what calls them.
+CREATE FUNCTION geoplatform.is_public(status text, visibility text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT status = 'published' AND visibility IN ('public', 'commune') $$;
+
+CREATE FUNCTION geoplatform.is_item(status text, visibility text, licence text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT geoplatform.is_public(status, visibility) AND licence <> 'display-only' $$;
+
 CREATE TABLE geoplatform.place (
     id uuid PRIMARY KEY,
     fid bigint GENERATED ALWAYS AS IDENTITY,
@@ -110,8 +120,8 @@ COMMENT ON COLUMN geoplatform.place.shown_quadkey IS 'Where tiles show it (geopl
 COMMENT ON COLUMN geoplatform.place.visibility IS 'public: the point; commune: only the commune; private: nobody but its keeper.';
 CREATE INDEX place_geom ON geoplatform.place USING gist (geom);                        -- verdicts of a new vintage
 CREATE INDEX place_shown_geom_3857 ON geoplatform.place USING gist (shown_geom_3857) WHERE shown_quadkey IS NOT NULL;  -- tiles
-CREATE INDEX place_shown_quadkey ON geoplatform.place (shown_quadkey) INCLUDE (fid, kind, category, licence)
-    WHERE shown_quadkey IS NOT NULL;                                       -- groups of places in tiles
+CREATE INDEX place_shown_quadkey ON geoplatform.place (shown_quadkey, fid) INCLUDE (kind, category, licence)
+    WHERE shown_quadkey IS NOT NULL;                                       -- groups of places in tiles, pages of a box
 CREATE UNIQUE INDEX place_fid ON geoplatform.place (fid);                  -- QGIS, order in tiles
 
 -- How others call a place: a register's own number, a slug. One row per name, so that place itself keeps one key.
@@ -137,6 +147,6 @@ CREATE TABLE geoplatform.placement (
     CONSTRAINT placement_names_its_commune CHECK ((commune_code IS NOT NULL) = (verdict IN ('inside', 'border')))
 ) PARTITION BY LIST (vintage_id);
 COMMENT ON TABLE geoplatform.placement IS 'Where a place lies in the communes of one vintage.';
-CREATE INDEX placement_commune ON geoplatform.placement (commune_code);  -- places of a commune
+CREATE INDEX placement_commune ON geoplatform.placement (commune_code, place_id);  -- places of a commune, page by page
 
 RESET ROLE;

@@ -6,6 +6,16 @@ CREATE FUNCTION published.schema_version() RETURNS integer
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = geoplatform, pg_temp
 AS $$ SELECT max(schema_version) FROM geoplatform.installation $$;
 
+-- How far the data have come, and when they last changed: the same text as long as nothing did. data: limits or places.
+-- items: how many places published.place_items shows.
+CREATE FUNCTION published.revision(of_data text) RETURNS TABLE (revision text, changed_at timestamptz, items bigint)
+LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = geoplatform, pg_temp
+AS $$
+    SELECT coalesce(sum(s.steps), 0) || '.' || coalesce(max(s.transaction_number), 0), max(s.stepped_at),
+           coalesce(sum(s.items), 0)::bigint
+    FROM revision_step AS s WHERE s.data = of_data
+$$;
+
 CREATE VIEW published.vintages AS
 SELECT v.id, v.year, v.effective_on, v.title, v.state, v.publisher, v.attribution, v.licence, v.edition, v.precision_m,
        v.activated_at,
@@ -162,19 +172,19 @@ SELECT l.vintage_id, p.id, p.fid, p.kind, p.category, p.name, p.description,
        v.year AS vintage, p.commune_code_at_entry, p.version,
        (p.created_at AT TIME ZONE 'UTC')::date AS created_on,
        (p.modified_at AT TIME ZONE 'UTC')::date AS modified_on,
-       p.shown_geom AS geom, p.shown_geom_3857 AS geom_3857
+       p.shown_geom AS geom, p.shown_geom_3857 AS geom_3857, p.shown_quadkey AS quadkey
 FROM geoplatform.place AS p
 JOIN geoplatform.placement AS l ON l.place_id = p.id
 JOIN geoplatform.vintage AS v ON v.id = l.vintage_id AND v.state <> 'staged'
 LEFT JOIN geoplatform.commune AS c ON c.vintage_id = l.vintage_id AND c.code = l.commune_code
-WHERE p.status = 'published' AND p.visibility IN ('public', 'commune');
+WHERE geoplatform.is_public(p.status, p.visibility);
 COMMENT ON VIEW published.place_editions IS 'Places as the public may see them, as each vintage that is kept places them.';
 COMMENT ON COLUMN published.place_editions.vintage_id IS 'Number of the vintage in this database.';
 
 CREATE VIEW published.places AS
 SELECT id, fid, kind, category, name, description, address, phone, website, opening_hours, licence, source, source_name,
        verdict, method, commune_code, commune_name, department_code, region_code, epci_code, distance_m, vintage,
-       commune_code_at_entry, version, created_on, modified_on, geom, geom_3857
+       commune_code_at_entry, version, created_on, modified_on, geom, geom_3857, quadkey
 FROM published.place_editions
 WHERE vintage_id = (SELECT a.id FROM geoplatform.vintage AS a WHERE a.state = 'active');
 COMMENT ON VIEW published.places IS 'Places as the public may see them.';
@@ -206,11 +216,40 @@ COMMENT ON COLUMN published.places.created_on IS 'Day it was entered (UTC).';
 COMMENT ON COLUMN published.places.modified_on IS 'Day of its last modification (UTC).';
 COMMENT ON COLUMN published.places.geom IS 'Position, WGS 84 longitude/latitude (EPSG:4326); none where it is shown at commune level only.';
 COMMENT ON COLUMN published.places.geom_3857 IS 'Position in Web Mercator (EPSG:3857).';
+COMMENT ON COLUMN published.places.quadkey IS 'Tile of zoom 31 it lies in, as a number: all that lies in a tile is one range.';
 
--- What bulk downloads may hold: not the places whose contributor allowed display only.
--- A security barrier, since people write their own queries over it: no function of theirs sees a row before it has passed.
-CREATE VIEW published.exportable_places WITH (security_barrier) AS SELECT * FROM published.places WHERE licence <> 'display-only';
-COMMENT ON VIEW published.exportable_places IS 'Places that a dump or bulk download may hold: licence display-only is left out.';
+-- What bulk downloads may hold: not the places whose contributor allowed display only. The web asks this one, with conditions
+-- that it compiled itself, and they reach the indexes.
+CREATE VIEW published.place_items AS SELECT * FROM published.places WHERE licence <> 'display-only';  -- geoplatform.is_item
+COMMENT ON VIEW published.place_items IS 'Places that a dump or bulk download may hold: licence display-only is left out.';
+
+-- The same places with what is their own, without what it takes a join to know: to count them.
+CREATE VIEW published.place_item_rows AS
+SELECT p.id, p.fid, p.kind, p.category, p.name, p.description,
+       CASE WHEN p.visibility = 'public' THEN p.address END AS address,
+       p.phone, p.website, p.opening_hours, p.licence, p.source, p.source_name, p.commune_code_at_entry, p.version,
+       (p.created_at AT TIME ZONE 'UTC')::date AS created_on,
+       (p.modified_at AT TIME ZONE 'UTC')::date AS modified_on,
+       p.shown_geom AS geom, p.shown_quadkey AS quadkey
+FROM geoplatform.place AS p
+WHERE geoplatform.is_item(p.status, p.visibility, p.licence)
+  AND EXISTS (SELECT FROM geoplatform.vintage AS v WHERE v.state = 'active');  -- none is placed before
+COMMENT ON VIEW published.place_item_rows IS 'place_items without what other tables know of them.';
+
+-- How many of these places have a quadkey in one of some ranges [first, beyond): counted in the index alone.
+CREATE FUNCTION published.count_items(firsts bigint[], beyonds bigint[]) RETURNS bigint
+LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = geoplatform, pg_temp
+AS $$
+    SELECT coalesce(sum(here.places), 0)::bigint
+    FROM unnest(firsts, beyonds) AS run (first, beyond)
+    CROSS JOIN LATERAL (SELECT count(*) AS places FROM place AS p
+                        WHERE p.shown_quadkey >= run.first AND p.shown_quadkey < run.beyond AND p.licence <> 'display-only') AS here
+$$;
+
+-- The same behind a security barrier, for people who write their own queries: no function of theirs sees a row before it has
+-- passed.
+CREATE VIEW published.exportable_places WITH (security_barrier) AS SELECT * FROM published.place_items;
+COMMENT ON VIEW published.exportable_places IS 'Places that a dump or bulk download may hold, for SQL of one''s own.';
 CREATE VIEW published.exportable_place_editions WITH (security_barrier) AS
 SELECT * FROM published.place_editions WHERE licence <> 'display-only';
 COMMENT ON VIEW published.exportable_place_editions IS 'The same, as each vintage that is kept places them.';
@@ -242,10 +281,12 @@ BEGIN
         SELECT pair.twin, a.attname, col_description(a.attrelid, a.attnum) AS words
         FROM (VALUES ('published.place_editions', 'published.exportable_place_editions'),
                      ('published.places', 'published.place_editions'),
+                     ('published.places', 'published.place_items'), ('published.places', 'published.place_item_rows'),
                      ('published.places', 'published.exportable_places'),
                      ('published.places', 'published.exportable_place_editions'),
                      ('published.communes', 'published.commune_editions')) AS pair (original, twin)
         JOIN pg_attribute AS a ON a.attrelid = pair.original::regclass AND a.attnum > 0
+        JOIN pg_attribute AS b ON b.attrelid = pair.twin::regclass AND b.attname = a.attname
     LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', shown.twin, shown.attname, shown.words);
     END LOOP;

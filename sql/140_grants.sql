@@ -36,6 +36,7 @@ GRANT SELECT ON published.vintages, published.vintage_findings, published.territ
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA published TO geoplatform_web;
 -- Pure functions over their arguments, used by published functions and searches.
 GRANT USAGE ON SCHEMA geoplatform TO geoplatform_web;
-GRANT EXECUTE ON FUNCTION geoplatform.search_key(text), geoplatform.insee_fid(text) TO geoplatform_web, geoplatform_reader;
+GRANT EXECUTE ON FUNCTION geoplatform.search_key(text), geoplatform.insee_fid(text), geoplatform.is_public(text, text),
+    geoplatform.is_item(text, text, text) TO geoplatform_web, geoplatform_reader;
 
 RESET ROLE;

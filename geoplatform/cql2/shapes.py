@@ -23,6 +23,7 @@ _URI = re.compile(
 )
 _NOTHING = 1e-12  # degrees: a tenth of a micrometre; denormal numbers make PostgreSQL's arithmetic fail
 _STEPS = 20  # of each side of a box in a projected CRS, whose sides are no straight lines in degrees
+_FARTHEST = 1e9  # metres: no map of the Earth extends that far
 
 
 class Crs:
@@ -110,6 +111,8 @@ def _box(node: Box, crs: Crs) -> BaseGeometry:
         return shapely.GeometryCollection(parts)
     _require_upright(low[0], high[0], node)
     _require_upright(low[1], high[1], node)
+    if max(map(abs, (*low, *high))) > _FARTHEST:
+        raise BadFilter(node.at, "BBOX", "this BBOX lies where its CRS knows no longitude and latitude")
     drawn = _rectangle(*low, *high)
     longest = max(high[0] - low[0], high[1] - low[1])
     return _in_degrees(shapely.segmentize(drawn, longest / _STEPS) if longest else drawn, crs)

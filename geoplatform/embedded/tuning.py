@@ -19,7 +19,12 @@ def configure(site: Site, durable: bool) -> bool:
     """Write those of the three configuration files that differ from what is wanted; True if one did."""
     system_users = sorted({name(0), name(), site.account.pw_name})
     identities = [f'geoplatform "{user}" {role}' for user in system_users for role in ROLES]
-    access = ["local all all peer map=geoplatform", f"local replication {ADMIN} peer map=geoplatform"]
+    access = [
+        f"local all {','.join(ROLES)} peer map=geoplatform",
+        f"local replication {ADMIN} peer map=geoplatform",
+        "local all +geoplatform_reader scram-sha-256",  # logins that `store.readers` makes
+        "local all all peer map=geoplatform",
+    ]
     wanted = {SETTINGS_FILE: settings(site, durable), "pg_ident.conf": identities, "pg_hba.conf": access}
     changed = False
     for file, lines in wanted.items():

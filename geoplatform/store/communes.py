@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from geoalchemy2 import functions as geo
 from sqlalchemy import Connection, Select, String, func, literal, or_, select, text
 
-from geoplatform.errors import UnknownCommune
+from geoplatform.errors import Unknown, UnknownCommune
 from geoplatform.model import COMMUNE_CODE, POSTAL_CODE, BBox, Commune, FormerCommune, LonLat, Succession
-from geoplatform.store.tables import commune_editions, communes, former_communes
+from geoplatform.store.tables import commune_editions, communes, former_communes, territories
 
 _LONGEST_QUERY = 100
 _PLAIN = [column.name for column in communes.c if column.name not in ("geom", "fid")]
@@ -120,6 +121,42 @@ def territory_boxes(connection: Connection, territory: str | None) -> list[tuple
     query = _of_territory(query.where(communes.c.geom.is_not(None)), territory)
     rows = connection.execute(query.group_by(communes.c.territory_code).order_by(communes.c.territory_code))
     return [tuple(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Where communes lie together. `bounds`: west, south, east, north in degrees; `legal_srid`: EPSG code of their territory.
+
+    `code`, `name`: of the commune or department that was asked for, empty for all; `department_code`: of one of them.
+    """
+
+    code: str
+    name: str
+    department_code: str
+    legal_srid: int
+    bounds: tuple[float, float, float, float]
+
+
+def extent(connection: Connection, unit: Literal["code", "department_code"] | None, code: str | None) -> Extent:
+    """The extent of the commune or department of this code; without one, of the territory with most communes.
+
+    Unknown (of a commune: UnknownCommune) if there is none of this code, or none of its communes has limits.
+    """
+    box = func.ST_Extent(communes.c.geom)
+    bounds = [side(box) for side in (func.ST_XMin, func.ST_YMin, func.ST_XMax, func.ST_YMax)]
+    named = communes.c.department_name if unit == "department_code" else communes.c.name
+    query = (
+        select(func.min(named), func.min(communes.c.department_code), territories.c.legal_srid, *bounds)
+        .join(territories, territories.c.code == communes.c.territory_code)
+        .where(communes.c.geom.is_not(None))
+        .group_by(territories.c.code, territories.c.legal_srid)
+        .order_by(func.count().desc())
+    )
+    row = connection.execute(query.where(communes.c[unit] == code) if unit else query).first()
+    if row is None:
+        raise UnknownCommune(code) if unit == "code" else Unknown("department", code)
+    name, department, srid, *edges = row
+    return Extent(code or "", name if unit else "", department, srid, (edges[0], edges[1], edges[2], edges[3]))
 
 
 def _of_territory(query: Any, territory: str | None) -> Any:

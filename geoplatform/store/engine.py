@@ -61,9 +61,16 @@ class Store:
         self._reader.dispose()
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection on which every statement is its own read-only transaction."""
-        with _translating(), self._reader.connect() as connection:
+    def reading(self, cancellation: Cancellation | None = None) -> Iterator[Connection]:
+        """A connection on which every statement is its own read-only transaction.
+
+        StoreBusy also when `cancellation` ends its statement.
+        """
+        with (
+            _translating(),
+            self._reader.connect() as connection,
+            cancellation.of(driver(connection)) if cancellation else nullcontext(),
+        ):
             yield connection
 
     @contextmanager

@@ -149,7 +149,14 @@ class _Compiler:
         """Operands of a comparison: as they are, or as exact numbers if one of them is calculated."""
         if any(isinstance(node, Operation) and node.op in ARITHMETIC for node in nodes):
             return [self._exact(node) for node in nodes]
-        return [self.sql(node) for node in nodes]
+        texts = [type_of(node) is Type.STRING and not isinstance(node, Literal) for node in nodes]
+        if sum(texts) < 2:
+            return [self.sql(node) for node in nodes]
+        # A code and a folded text are of different collations; PostgreSQL compares only within one.
+        return [
+            Grouping(self.sql(node).collate("C")) if is_text else self.sql(node)
+            for node, is_text in zip(nodes, texts, strict=True)
+        ]
 
     def _exact(self, node: Node) -> Sql:
         """A number as NUMERIC. By way of text for a float, because PostgreSQL's own cast keeps fifteen digits only."""
@@ -182,8 +189,8 @@ class _Compiler:
     def _within_metres(self, one: Node, other: Node, distance: Node) -> Sql:
         column, shape, metres = self.sql(one), _shape(other), float(cast(float, _value(distance)))
         near = func.ST_DWithin(func.geography(column), func.geography(_geometry(shape)), literal(metres, Double()))
-        around = [column.op("&&")(_geometry(box)) for box in _around(shape, metres)]
-        return and_(or_(*around), near) if around else near
+        boxes = [column.op("&&")(_geometry(box)) for box in around(shape, metres)]
+        return and_(or_(*boxes), near) if boxes else near
 
     def _temporal(self, op: str, one: Node, other: Node) -> Sql:
         moments = Type.TIMESTAMP in {type_of(end) for node in (one, other) for end in _ends(node) if end is not None}
@@ -231,7 +238,7 @@ def _geometry(shape: shapely.Geometry) -> Sql:
     return func.geometry(literal(ewkb, LargeBinary()))
 
 
-def _around(shape: shapely.Geometry, metres: float) -> list[shapely.Geometry]:
+def around(shape: shapely.Geometry, metres: float) -> list[shapely.Geometry]:
     """Boxes in degrees outside of which nothing is so near; none if that is no help, since they would be most of the globe."""
     west, south, east, north = shapely.total_bounds(shape).tolist()
     reach = (metres + _SLACK_M) * 1.01

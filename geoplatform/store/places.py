@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from geoalchemy2 import functions as geo
 from psycopg import errors as pg
 from sqlalchemy import ColumnElement, Connection, Select, Table, exc, func, select, text
 
-from geoplatform.errors import BadParameter, BadPlace, DuplicatePlace, NoVintage
+from geoplatform.errors import BadParameter, BadPlace, DuplicatePlace, NotAllowed, NoVintage, Outdated, UnknownPlace
 from geoplatform.model import (
     Category,
     Kind,
@@ -73,7 +74,18 @@ def submit(connection: Connection, submission: Submission, actor: str, now: dt.d
     The place, its verdict and its line in the change log are one statement. BadPlace for a category that its kind does
     not have; DuplicatePlace if another place has that identifier; NoVintage before the first boundaries are active.
     """
-    values = {
+    values = _values(submission, actor, now)
+    with _explained(submission):
+        stored = connection.execute(_SUBMIT, values).one_or_none()
+    if stored is not None:
+        return Submitted(True, stored.shown_quadkey)
+    if not _same_as_stored(connection, values):
+        raise DuplicatePlace(f"the identifier {submission.id} belongs to another place", id=str(submission.id))
+    return Submitted(False)
+
+
+def _values(submission: Submission, actor: str, now: dt.datetime) -> dict[str, Any]:
+    return {
         "id": submission.id,
         "kind": submission.kind.value,
         "category": submission.category,
@@ -90,8 +102,13 @@ def submit(connection: Connection, submission: Submission, actor: str, now: dt.d
         "actor": actor,
         "now": now,
     }
+
+
+@contextmanager
+def _explained(submission: Submission) -> Iterator[None]:
+    """Turns what the database says of a place into our own nouns."""
     try:
-        stored = connection.execute(_SUBMIT, values).one_or_none()
+        yield
     except exc.DBAPIError as error:
         if isinstance(error.orig, pg.ForeignKeyViolation):
             reason = f"is not a category of the kind {submission.kind}"
@@ -99,11 +116,56 @@ def submit(connection: Connection, submission: Submission, actor: str, now: dt.d
         if isinstance(error.orig, pg.ObjectNotInPrerequisiteState):
             raise NoVintage("no boundaries are loaded yet: nothing can be placed") from error
         raise
-    if stored is not None:
-        return Submitted(True, stored.shown_quadkey)
-    if not _same_as_stored(connection, values):
-        raise DuplicatePlace(f"the identifier {submission.id} belongs to another place", id=str(submission.id))
-    return Submitted(False)
+
+
+_MODIFY = text("""
+    SELECT published.modify_place(:id, :kind, :category, :name, :description, :address, :phone, :website, :opening_hours,
+                                  :licence, :visibility, :lon, :lat, :actor, :now, :expected)
+""")
+
+
+def modify(
+    connection: Connection,
+    submission: Submission,
+    actor: str,
+    now: dt.datetime,
+    *,
+    expected: int | None = None,
+    keeps_position: bool = False,
+    keeps_visibility: bool = True,
+) -> None:
+    """Give a citizen's place another content, and another position unless it keeps it; placed anew and logged.
+
+    UnknownPlace if the public sees none of this identifier, NotAllowed if it is a register's, Outdated if it has another
+    version than `expected`, BadPlace for a category that its kind does not have.
+    """
+    values = _values(submission, actor, now) | {"expected": expected}
+    if keeps_position:
+        values |= {"lon": None, "lat": None}
+    if keeps_visibility:
+        values["visibility"] = None
+    with _explained(submission):
+        _object(connection.execute(_MODIFY, values).scalar(), submission.id, expected)
+
+
+def withdraw(
+    connection: Connection, place_id: uuid.UUID, actor: str, now: dt.datetime, *, expected: int | None = None
+) -> None:
+    """Have nobody see a citizen's place any more; logged. Errors as of `modify`."""
+    query = text("SELECT published.withdraw_place(:id, :actor, :now, :expected)")
+    values = {"id": place_id, "actor": actor, "now": now, "expected": expected}
+    _object(connection.execute(query, values).scalar(), place_id, expected)
+
+
+def _object(objection: str | None, place_id: uuid.UUID, expected: int | None) -> None:
+    if objection == "unknown":
+        raise UnknownPlace(place_id)
+    if objection == "foreign":
+        raise NotAllowed(
+            f"{place_id} is no citizen's contribution: its register or loader changes it", id=str(place_id)
+        )
+    if objection == "outdated":
+        raise Outdated(f"{place_id} has changed since version {expected}: read it again", version=expected)
 
 
 def _same_as_stored(connection: Connection, values: dict[str, Any]) -> bool:
@@ -253,7 +315,7 @@ def all_categories(connection: Connection) -> dict[str, Category]:
 
 
 def _public(table: Any) -> Select[Any]:
-    columns = [column for column in table.c if column.name not in ("geom", "geom_3857", "vintage_id")]
+    columns = [column for column in table.c if column.name not in ("geom", "geom_3857", "quadkey", "vintage_id")]
     return select(*columns, geo.ST_X(table.c.geom).label("lon"), geo.ST_Y(table.c.geom).label("lat"))
 
 

@@ -187,12 +187,22 @@ def _places(name: str, *before: Column[Any]) -> Table:
         Column("modified_on", Date),
         _geometry("POINT", 4326),
         _geometry("POINT", 3857, "geom_3857"),
+        Column("quadkey", BigInteger),
         schema="published",
     )
 
 
 places = _places("places")
 place_editions = _places("place_editions", Column("vintage_id", Integer))
+place_items = _places("place_items")
+_JOINED = ("verdict", "method", "commune_code", "commune_name", "department_code", "region_code", "epci_code", "distance_m",
+           "vintage", "geom_3857")  # fmt: skip
+place_item_rows = Table(
+    "place_item_rows",
+    metadata,
+    *(Column(column.name, column.type) for column in place_items.c if column.name not in _JOINED),
+    schema="published",
+)
 exportable_places = _places("exportable_places")
 exportable_place_editions = _places("exportable_place_editions", Column("vintage_id", Integer))
 
@@ -262,6 +272,17 @@ tile_touch = Table(
     Column("touched_at", DateTime(timezone=True), nullable=False),
     Column("layer", Text, nullable=False),
     Column("quadkey", BigInteger),
+    schema="geoplatform",
+)
+
+revision_step = Table(
+    "revision_step",
+    metadata,
+    Column("data", Text, nullable=False),
+    Column("steps", BigInteger, nullable=False),
+    Column("items", BigInteger, nullable=False),
+    Column("transaction_number", BigInteger, nullable=False),
+    Column("stepped_at", DateTime(timezone=True), nullable=False),
     schema="geoplatform",
 )
 

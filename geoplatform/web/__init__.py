@@ -15,8 +15,10 @@ from geoplatform.web import (
     home,
     language,
     limits,
+    ogc,
     places,
     problems,
+    qgis,
     security,
     tilesets,
     vintages,
@@ -45,8 +47,9 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     security.attach(app)
     problems.attach(app)
     limits.attach(app, settings)
-    for room in (home, communes, vintages, places, tile_views, tilesets, api, health):
+    for room in (home, communes, vintages, places, tile_views, tilesets, qgis, api, health):
         app.register_blueprint(room.blueprint)
+    ogc.attach(app)
     with app.app_context():
         kept, figures = context.tiles(), context.tile_metrics()
     if settings.tile_folder is not None:

@@ -14,13 +14,13 @@ from geoplatform.errors import UnknownPlace
 from geoplatform.model import Place, Submission, new_place_id
 from geoplatform.store import communes, places, tokens
 from geoplatform.web import context, params
-from geoplatform.web.limits import limiter, rate
+from geoplatform.web.limits import counted
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
 
 @blueprint.post("/places")
-@limiter.limit(lambda: rate("submit"))
+@counted("submit")
 def submit() -> Response:
     """Store a place: a GeoJSON Feature in, 201 with its Location and verdict out; 200 when it was stored before."""
     now = dt.datetime.now(dt.UTC)
@@ -34,6 +34,7 @@ def submit() -> Response:
         return submission, made, places.get(connection, submission.id)
 
     submission, made, stored = context.store().writing(work)
+    context.revisions().wrote()
     if made.is_new:
         context.tiles().touch(made.quadkey)
     else:  # perhaps the one who stored it came to no end
@@ -46,7 +47,7 @@ def submit() -> Response:
 
 
 @blueprint.get("/places/<uuid:place_id>")
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def place(place_id: uuid.UUID) -> Response:
     """One place as a GeoJSON Feature."""
     with context.store().reading() as connection:
@@ -57,7 +58,7 @@ def place(place_id: uuid.UUID) -> Response:
 
 
 @blueprint.get("/placement")
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def placement() -> Response:
     """Where the point `lon`, `lat` lies: verdict, method, commune, metres to the nearest limit where under 1 km."""
     position = params.position()

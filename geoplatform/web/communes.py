@@ -22,7 +22,7 @@ from geoplatform.model import Commune, FormerCommune, Place, Vintage, commune_co
 from geoplatform.store import communes, places, vintages
 from geoplatform.store.engine import Store
 from geoplatform.web import context, params
-from geoplatform.web.limits import limiter, rate
+from geoplatform.web.limits import counted
 
 blueprint = Blueprint("communes", __name__)
 
@@ -31,7 +31,7 @@ _SHOWN_PLACES = 200
 
 
 @blueprint.get("/communes")
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def search() -> Response:
     """Communes that `q` may mean: a name, an INSEE code or a postal code. `vintage` or `at` names an earlier vintage."""
     words = params.words()
@@ -45,7 +45,7 @@ def search() -> Response:
 
 
 @blueprint.get("/communes/<code>")
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def page(code: str) -> AnyResponse:
     """The commune: a page for people, its limits as GeoJSON for programs. `vintage` or `at` names an earlier vintage.
 
@@ -103,7 +103,7 @@ def _succeeded(
 
 
 @blueprint.get("/communes/<code>/places.<suffix>")
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def dump(code: str, suffix: str) -> AnyResponse:
     """Every place of the commune that may be downloaded, streamed as `geojson` or `csv`; each row names its licence.
 

@@ -16,7 +16,9 @@ from geoplatform.config import Settings
 from geoplatform.errors import Misuse, UnknownVintage
 from geoplatform.model import Vintage
 from geoplatform.store import vintages
+from geoplatform.store.counts import Counts
 from geoplatform.store.engine import Cancellation, Store
+from geoplatform.store.revisions import Revisions
 from geoplatform.tiles import Tiles
 from geoplatform.web import params
 from geoplatform.web.counting import TileMetrics
@@ -35,7 +37,8 @@ def attach(app: Flask, settings: Settings, store: Store | None) -> None:
     opened = store or open_store(settings)
     figures = TileMetrics()
     kept = Tiles(opened, settings.tile_folder, figures.count)
-    app.extensions[_KEY] = (settings, opened, {}, kept, figures)
+    revisions = Revisions(opened, settings.data_dir / "counters")
+    app.extensions[_KEY] = (settings, opened, {}, kept, figures, revisions, Counts(opened, revisions))
     app.context_processor(lambda: {"asset": asset, "version": __version__, "vintage": active_vintage()})
 
 
@@ -72,6 +75,16 @@ def cancellation() -> Cancellation | None:
 def tile_metrics() -> TileMetrics:
     """What became of the tiles that were asked for."""
     return current_app.extensions[_KEY][4]  # type: ignore[no-any-return]
+
+
+def revisions() -> Revisions:
+    """How far the data of the running application have come."""
+    return current_app.extensions[_KEY][5]  # type: ignore[no-any-return]
+
+
+def counts() -> Counts:
+    """Numbers of features, as the running application counted them."""
+    return current_app.extensions[_KEY][6]  # type: ignore[no-any-return]
 
 
 def remembered(name: str, seconds: float, make: Callable[[], T]) -> T:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from geoplatform.errors import BadParameter
 from geoplatform.store import communes, places
 from geoplatform.web import context, language, params
-from geoplatform.web.limits import limiter, rate
+from geoplatform.web.limits import counted
 
 blueprint = Blueprint("home", __name__)
 
@@ -22,7 +22,7 @@ _COOKIE_S = 365 * 86_400
 
 
 @blueprint.get("/")
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def index() -> Response:
     """Search form, hits where words are given, figures."""
     words = params.words()

@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from geoplatform.errors import BadMediaType, BadParameter, BadPoint, NotAuthorised
 from geoplatform.model import LonLat, TileAddress
 
-_JSON_TYPES = ("application/geo+json", "application/json")
+_JSON_TYPES = ("application/geo+json", "application/json", "application/merge-patch+json")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _PROGRAMS = ("/api/", "/tiles/", "/health/")
 
@@ -99,11 +99,13 @@ def tile_address(z: str, x: str, y: str) -> TileAddress:
 
 
 def bearer_token() -> str:
-    """The secret in the Authorization header. NotAuthorised without one."""
+    """The secret in the Authorization header: a Bearer token, or the password of Basic, which is all that some programs
+    can send. NotAuthorised without one."""
     given = request.authorization
-    if given is None or given.type != "bearer" or not given.token:
+    secret = given and (given.token if given.type == "bearer" else given.password if given.type == "basic" else None)
+    if not secret:
         raise NotAuthorised("this needs an operator-issued token: Authorization: Bearer …")
-    return given.token
+    return str(secret)
 
 
 def body() -> bytes:

@@ -10,13 +10,13 @@ from geoplatform import encode
 from geoplatform.errors import UnknownPlace
 from geoplatform.store import communes, places
 from geoplatform.web import context, params
-from geoplatform.web.limits import limiter, rate
+from geoplatform.web.limits import counted
 
 blueprint = Blueprint("places", __name__)
 
 
 @blueprint.get("/places/<uuid:place_id>")
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def page(place_id: uuid.UUID) -> Response:
     """The place: a page for people, a GeoJSON Feature for programs."""
     wanted = params.page_format()

@@ -18,6 +18,7 @@ from geoplatform.web.counting import TileMetrics
 from geoplatform.web.front import Answer, Asked, Client, Front
 from geoplatform.web.gateway import Gateway, address_of, attended, environ_of
 from geoplatform.web.limits import tile_rate
+from geoplatform.web.ogc import search
 from geoplatform.web.problems import REFUSAL
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 THREADS, TILE_THREADS = 8, 4
 
 
+#: The largest that any view takes; each says itself how much it may be.
+LARGEST_BODY = search.MAX_BODY
+
+
 class Server:
     """An RSGI application."""
 
@@ -35,7 +40,7 @@ class Server:
         self._front = Front(app.wsgi_app, tiles, metrics)
         self._makers = Makers(tiles, TILE_THREADS)
         self._rate = tile_rate(app)
-        self._gateway = Gateway(app, THREADS, app.config["MAX_CONTENT_LENGTH"])
+        self._gateway = Gateway(app, THREADS, LARGEST_BODY)
         hops = settings.trusted_proxies
         self._through_proxies = ProxyFix(_nobody, x_for=hops, x_proto=hops, x_host=hops) if hops else None
 

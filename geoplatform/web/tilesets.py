@@ -14,7 +14,7 @@ from geoplatform.model import Vintage
 from geoplatform.store import places, tiles, vintages
 from geoplatform.store.tiles import Layer
 from geoplatform.web import context, themes
-from geoplatform.web.limits import limiter, rate
+from geoplatform.web.limits import counted
 from geoplatform.web.tiles import OF_LIMITS, OF_PLACES, asked
 
 blueprint = Blueprint("tilesets", __name__)
@@ -27,7 +27,7 @@ _FIELDS_FOR_S = 300
 
 
 @blueprint.get("/tiles")
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def index() -> Response:
     """The layers, with the addresses that QGIS, MapLibre and others need."""
     described = {layer: _tilejson(layer) for layer in Layer}
@@ -36,7 +36,7 @@ def index() -> Response:
 
 
 @blueprint.get("/tiles/<layer>")
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def preview(layer: str) -> BaseResponse:
     """A layer on a map, as its tiles are: any feature's properties, any zoom, with the filters of the address."""
     wanted = tiles.layer_named(layer)
@@ -65,14 +65,14 @@ def preview(layer: str) -> BaseResponse:
 
 
 @blueprint.get("/tiles/<layer>.json")
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def tilejson(layer: str) -> Response:
     """TileJSON 3.0.0 of a layer; filters and vintage of the address are those of its tiles."""
     return _document(_tilejson(tiles.layer_named(layer)))
 
 
 @blueprint.get("/styles/<theme>.json")
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def style(theme: str) -> Response:
     """A MapLibre style; `layers`: which ones, separated by commas (all by default). Filters as of the tiles."""
     if theme not in themes.THEMES:

@@ -10,13 +10,13 @@ from geoplatform.errors import Unknown
 from geoplatform.model import Vintage
 from geoplatform.store import vintages
 from geoplatform.web import checks, context, language, params
-from geoplatform.web.limits import limiter, rate
+from geoplatform.web.limits import counted
 
 blueprint = Blueprint("vintages", __name__)
 
 
 @blueprint.get("/vintages")
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def index() -> Response:
     """Every public vintage, the newest first, with its sources and reports."""
     wanted = params.page_format()
@@ -31,7 +31,7 @@ def index() -> Response:
 @blueprint.get(
     "/vintages/<int(max=2147483647):number>/<any('report.json', 'reattribution.json', 'findings.geojson'):document>"
 )
-@limiter.limit(lambda: rate("read"))
+@counted("read")
 def show(number: int, document: str) -> Response:
     """The report of a vintage's load, what became of the places, or what its checks found, on the map."""
     with context.store().reading() as connection:

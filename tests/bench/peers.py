@@ -85,7 +85,7 @@ server:
   encoding: utf-8
   gzip: true
   languages: [en-US]
-  limits: {{default_items: 10, max_items: 10}}
+  limits: {{default_items: 10, max_items: 10000}}
   map: {{url: "http://127.0.0.1/{{z}}/{{x}}/{{y}}.png", attribution: none}}
 logging: {{level: ERROR}}
 metadata:
@@ -111,6 +111,21 @@ resources:
         geom_field: geom
         options: {{zoom: {{min: 0, max: 22}}}}
         format: {{name: pbf, mimetype: application/vnd.mapbox-vector-tile}}
+  places:
+    type: collection
+    title: places
+    description: places
+    keywords: [places]
+    extents: {{spatial: {{bbox: [-180, -85, 180, 85], crs: "http://www.opengis.net/def/crs/OGC/1.3/CRS84"}}}}
+    providers:
+      - type: feature
+        name: PostgreSQL
+        data:
+          {{host: "{host}", port: {database_port}, dbname: "{dbname}", user: "{user}", password: "{password}",
+           search_path: [peers, public]}}
+        id_field: gid
+        table: places
+        geom_field: geom
 """
 
 
@@ -147,7 +162,8 @@ def ours(database: Database, home: Path, tiles: str) -> Iterator[Peer]:
     settings = {
         "GEOPLATFORM_DATABASE_URL": database.url, "GEOPLATFORM_WEB_DATABASE_URL": "", "GEOPLATFORM_DATA": str(home),
         "GEOPLATFORM_TILES": tiles, "GEOPLATFORM_TILE_RATE": "100000000 per minute",
-        "GEOPLATFORM_SUBMIT_RATE": "100000000 per minute", "GEOPLATFORM_WORKERS": "2",
+        "GEOPLATFORM_SUBMIT_RATE": "100000000 per minute", "GEOPLATFORM_READ_RATE": "100000000 per minute",
+        "GEOPLATFORM_WORKERS": "2",
     }  # fmt: skip
     command = [str(Path(sys.executable).with_name("geoplatform")), "serve", "--host", "127.0.0.1", "--port", str(port)]
     with _running(command, port, "/health/ready", home, settings):

@@ -6,16 +6,10 @@ A peer that cannot be had is named and left out.
 from __future__ import annotations
 
 import datetime as dt
-import gzip
-import http.client
-import json
 import math
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import mapbox_vector_tile
@@ -23,6 +17,7 @@ import numpy as np
 
 from geoplatform.store import communes, places
 from tests.bench import peers
+from tests.bench.asking import LASTING_S, Answer, Load, got, hushed, left_out_if_unavailable, wrk
 from tests.bench.bench import Bench, Database
 from tests.bench.figure import Figure, paired
 from tests.bench.peers import Peer, Tile, Unavailable
@@ -30,7 +25,6 @@ from tests.bench.pgbench import transactions_per_second
 from tests.bench.submit import STATEMENT, issued_key
 
 _TIMES = 3
-_LASTING_S = 3
 _CLIENTS = 8
 _TILES = 200
 _SEED = 974
@@ -39,38 +33,11 @@ _LAYERS = ("communes", "places")
 _SPANS = {"z12-14": range(12, 15), "z6-14": range(6, 15)}
 _OTHERS = (peers.tipg, peers.mapserver, peers.martin, peers.pygeoapi)
 #: A list whose tiles take seconds each is asked once at most, and no longer than this.
-_SLOW_PER_S, _LONGEST_S = 20, 60
+_SLOW_PER_S = 20
 _LARGEST_GOAL_MB, _P99_GOAL_S = 0.5, 0.1
 #: So many tiles of a list, the deepest, show whether a peer answers with anything.
 _LOOKED_AT = 40
-_GZIP = {"Accept-Encoding": "gzip"}
 
-#: Asks for the lines of a file in turn: path, perhaps an ETag. Made once, so that wrk is faster than what it measures.
-#: With `whole`, it stops when the time is over and every line was answered.
-_ASK = """
-local ffi = require("ffi")
-ffi.cdef("int getpid(void); int kill(int, int);")
-local requests, sent, answered, ending, whole = {}, 0, 0, 0, false
-function init(args)
-    for line in io.lines(args[1]) do
-        local path, etag = line:match("^(%S+) ?(.*)$")
-        local headers = {["Accept-Encoding"] = "gzip"}
-        if etag ~= "" then headers["If-None-Match"] = etag end
-        requests[#requests + 1] = wrk.format("GET", path, headers)
-    end
-    ending = os.time() + tonumber(args[2])
-    if args[3] == "whole" then
-        response = function()
-            answered = answered + 1
-            if answered >= #requests and os.time() >= ending then ffi.C.kill(ffi.C.getpid(), 2) end
-        end
-    end
-end
-function request()
-    sent = sent % #requests + 1
-    return requests[sent]
-end
-"""
 #: Submits places with the key it is given, each somewhere in France.
 _POST = """
 local headers
@@ -85,35 +52,6 @@ function request()
         math.random() * 7 - 1, 44 + math.random() * 5))
 end
 """
-_TOLD = """
-function done(summary, latency)
-    local errors = summary.errors
-    io.write(string.format('\\n{"answers": %d, "microseconds": %d, "p99": %d, "refused": %d, "broken": %d}\\n',
-        summary.requests, summary.duration, latency:percentile(99), errors.status,
-        errors.connect + errors.read + errors.write + errors.timeout))
-end
-"""
-
-
-@dataclass(frozen=True)
-class Load:
-    """What wrk saw: answers a second, and the seconds that 99 of 100 stayed below."""
-
-    per_second: float
-    p99_s: float
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer; `body` unpacked, `packed` as it came."""
-
-    status: int
-    etag: str
-    packed: bytes
-
-    @property
-    def body(self) -> bytes:
-        return gzip.decompress(self.packed) if self.packed[:2] == b"\x1f\x8b" else self.packed
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
@@ -165,8 +103,8 @@ def _made(folder: Path, database: Database, spans: dict[str, list[Tile]]) -> Ite
     with peers.ours(database, folder / "ours", "off") as ours:
         for start in _OTHERS:
             with (
-                _left_out_if_unavailable(start.__name__),
-                _hushed(database),
+                left_out_if_unavailable(start.__name__),
+                hushed(database),
                 start(database, folder / start.__name__) as peer,
             ):
                 for span, tiles in spans.items():
@@ -258,14 +196,14 @@ def _kept(folder: Path, database: Database, tiles: list[Tile]) -> Iterator[Figur
 def _hits(folder: Path, port: int, paths: list[str], status: int, clients: int) -> Callable[[], float]:
     """Work that asks a server for these paths, whose answers have this status, which is looked at first."""
     lines = []
-    for path, answer in zip(paths, _got(port, paths), strict=True):
+    for path, answer in zip(paths, got(port, paths), strict=True):
         lines.append(f"{path} {answer.etag}" if status == 304 else path)
         if not answer.etag or answer.status != 200:
             raise RuntimeError(f"{path} is not kept: {answer.status}")
-    again = _got(port, [lines[0].split()[0]], {"If-None-Match": lines[0].split()[1]}) if status == 304 else []
+    again = got(port, [lines[0].split()[0]], {"If-None-Match": lines[0].split()[1]}) if status == 304 else []
     if again and again[0].status != 304:
         raise RuntimeError("the server does not know its own ETag")
-    return lambda: _wrk(folder, port, lines, clients=clients).per_second
+    return lambda: wrk(folder, port, lines, clients=clients).per_second
 
 
 def _written_as_files(ours: Peer, tiles: list[Tile], files: Path) -> list[str]:
@@ -288,9 +226,7 @@ def _written(folder: Path, database: Database, tiles: list[Tile]) -> Iterator[Fi
         with database.connect() as connection:
             connection.execute(f"ALTER TABLE geoplatform.place {state} TRIGGER USER")
         try:
-            return transactions_per_second(
-                database.url, STATEMENT, clients=clients, lasting_s=_LASTING_S, folder=folder
-            )
+            return transactions_per_second(database.url, STATEMENT, clients=clients, lasting_s=LASTING_S, folder=folder)
         finally:
             with database.connect() as connection:
                 connection.execute("ALTER TABLE geoplatform.place ENABLE TRIGGER USER")
@@ -305,7 +241,7 @@ def _written(folder: Path, database: Database, tiles: list[Tile]) -> Iterator[Fi
             if kept != "off":
                 for layer in _LAYERS:
                     _asked(ours, layer, tiles)
-            return _wrk(folder, ours.port, (), clients=_CLIENTS, key=secret).per_second
+            return wrk(folder, ours.port, (), clients=_CLIENTS, post=(_POST, secret)).per_second
 
     rates = paired(_TIMES, lambda: posted(str(folder / "kept-written")), lambda: posted("off"))
     yield _rate("POST /api/v1/places, tiles kept", rates, "the same, none kept")
@@ -314,46 +250,15 @@ def _written(folder: Path, database: Database, tiles: list[Tile]) -> Iterator[Fi
 def asked(peer: Peer, folder: Path, layer: str, tiles: list[Tile], clients: int = _CLIENTS) -> Load:
     """A server asked for these tiles in turn, for some seconds and each at least once. Unavailable if it fails at one."""
     try:
-        return _wrk(folder, peer.port, [peer.path(layer, tile) for tile in tiles], clients=clients, whole=True)
+        return wrk(folder, peer.port, [peer.path(layer, tile) for tile in tiles], clients=clients, whole=True)
     except RuntimeError as error:
         if peer.name == peers.OURS:
             raise
         raise Unavailable(f"{layer}: {error}") from error
 
 
-def _wrk(
-    folder: Path, port: int, lines: Sequence[str], *, clients: int, whole: bool = False, key: str | None = None
-) -> Load:
-    """So many connections of wrk, for some seconds. RuntimeError if a single request failed."""
-    script, told = folder / "ask.lua", folder / "asked.txt"
-    script.write_text((_POST if key else _ASK) + _TOLD)
-    told.write_text("".join(f"{line}\n" for line in lines))
-    command = [str(peers.program("wrk", "wrk")), "-t", "1", "-c", str(clients), "--timeout", f"{_LONGEST_S}s"]
-    command += ["-d", f"{_LONGEST_S if whole else _LASTING_S}s", "-s", str(script), f"http://127.0.0.1:{port}", "--"]
-    command += [key] if key else [str(told), str(_LASTING_S), "whole" if whole else "timed"]
-    done = subprocess.run(command, env=peers.environment(), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(f"wrk failed: {(done.stderr or done.stdout)[-400:]}")
-    saw = json.loads(done.stdout.strip().splitlines()[-1])
-    if saw["refused"] or saw["broken"] or not saw["answers"]:
-        raise RuntimeError(f"{saw['refused']} requests were refused, {saw['broken']} broken off, of {saw['answers']}")
-    return Load(saw["answers"] / saw["microseconds"] * 1e6, saw["p99"] / 1e6)
-
-
 def _asked(peer: Peer, layer: str, tiles: list[Tile]) -> list[Answer]:
-    return _got(peer.port, [peer.path(layer, tile) for tile in tiles])
-
-
-def _got(port: int, paths: list[str], headers: dict[str, str] | None = None) -> list[Answer]:
-    """Each path asked once, over one connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_LONGEST_S)
-    answers = []
-    for path in paths:
-        connection.request("GET", path, headers=_GZIP | (headers or {}))
-        response = connection.getresponse()
-        answers.append(Answer(response.status, response.headers.get("ETag", ""), response.read()))
-    connection.close()
-    return answers
+    return got(peer.port, [peer.path(layer, tile) for tile in tiles])
 
 
 def _require_content(peer: Peer, layer: str, tiles: list[Tile]) -> None:
@@ -370,24 +275,3 @@ def _require_content(peer: Peer, layer: str, tiles: list[Tile]) -> None:
 def _rate(what: str, rates: Sequence[float], peer: str) -> Figure:
     ours, theirs = rates
     return Figure("tiles", what, ours, peer, theirs, "/s")
-
-
-@contextmanager
-def _left_out_if_unavailable(name: str) -> Iterator[None]:
-    try:
-        yield
-    except Unavailable as reason:
-        print(f"  {name} is left out: {reason}", file=sys.stderr)
-
-
-@contextmanager
-def _hushed(database: Database) -> Iterator[None]:
-    """Statements that a server leaves running when it ends are ended too: the next one shall have the machine to itself."""
-    try:
-        yield
-    finally:
-        with database.connect() as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
-                " AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND application_name <> 'geoplatform'"
-            )

@@ -22,7 +22,7 @@ def geoplatform(database, *words, **environment):
     variables |= {"GEOPLATFORM_DATABASE_URL": database.url()} if database else {}
     return subprocess.run(
         [sys.executable, "-m", "geoplatform.cli", *words],
-        env={**variables, **environment}, cwd=ROOT, capture_output=True, text=True, timeout=120,
+        env={**variables, **environment}, cwd=ROOT, capture_output=True, text=True, timeout=400,
     )  # fmt: skip
 
 

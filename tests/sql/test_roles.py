@@ -17,7 +17,7 @@ PRIVATE = (
     "place", "placement", "change", "api_token", "vintage", "commune", "department", "region", "epci", "land",
     "vintage_finding", "place_reference", "arrival", "installation", "territory", "category", "commune_name", "drawing",
     "zoom_span", "movement", "former_commune", "territory_edition", "place_cell", "place_cell_delta", "tile_touch",
-    "finished_tile",
+    "revision_step", "finished_tile",
 )  # fmt: skip
 
 

@@ -144,7 +144,9 @@ def test_reading_works_without_javascript(chromium, served):
     context.close()
 
 
-@pytest.mark.parametrize("path", ["/", "/communes/97414", "/?q=zzzz", "/communes/99999", "/tiles", "/tiles/places"])
+@pytest.mark.parametrize(
+    "path", ["/", "/communes/97414", "/?q=zzzz", "/communes/99999", "/tiles", "/tiles/places", "/qgis"]
+)
 def test_a_small_telephone_needs_no_sideways_scroll(chromium, served, path):
     context = chromium.new_context(viewport={"width": 320, "height": 640}, is_mobile=True)
     page = context.new_page()

@@ -23,7 +23,7 @@ from tests.web.test_gateway import until
 
 TILE = "/tiles/communes/14/{x}/5900.mvt"
 WAITING = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' AND query LIKE '%%tile_%%'"
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event_type = 'Lock' AND query ~ 'tile_|Feature'"
 )
 DRAWING = "AAB\nA.B\nCCB"
 
@@ -52,10 +52,10 @@ class Running:
         return self.database.rows(WAITING, self.database.name)[0][0]
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """No tile can be made meanwhile."""
+    def held(self, table: str = "vintage") -> Iterator[None]:
+        """No tile can be made meanwhile; with `placement`, no list of places."""
         with psycopg.connect(self.database.url()) as connection:
-            connection.execute("LOCK TABLE geoplatform.vintage IN ACCESS EXCLUSIVE MODE")
+            connection.execute(f"LOCK TABLE geoplatform.{table} IN ACCESS EXCLUSIVE MODE")
             yield
 
 
@@ -127,6 +127,16 @@ def test_the_query_of_a_client_that_went_away_is_cancelled(patient, path):
             until(lambda: patient.waiting() == 1)
         until(lambda: patient.waiting() == 0)  # though the lock is still held
     assert patient.ask(path)[0].status in (200, 204)
+
+
+@pytest.mark.parametrize("asked", ["limit=5", "filter=name%20LIKE%20'L%25'"])
+def test_so_is_that_of_a_list(patient, asked):
+    path = f"/ogc/collections/places/items?{asked}"
+    with patient.held("placement"):
+        with patient.send(path):
+            until(lambda: patient.waiting() == 1)
+        until(lambda: patient.waiting() == 0)  # though the lock is still held
+    assert patient.ask(path)[0].status == 200
 
 
 def test_clients_that_leave_at_once_leave_no_query_and_no_thread(patient):

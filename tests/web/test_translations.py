@@ -24,8 +24,8 @@ def test_the_compiled_catalog_is_that_of_the_text():
     compiled.seek(0)
     with CATALOG.with_suffix(".mo").open("rb") as stream:
         committed = read_mo(stream)
-    told = {message.id: message.string for message in read_mo(compiled) if message.id}
-    assert told == {message.id: message.string for message in committed if message.id}, "run `make bless`"
+    told = [(message.id, message.string) for message in read_mo(compiled) if message.id]
+    assert told == [(message.id, message.string) for message in committed if message.id], "run `make bless`"
 
 
 def test_every_text_of_the_templates_has_its_english(tmp_path):

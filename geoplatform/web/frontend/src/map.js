@@ -24,7 +24,7 @@ function readConfig() {
     maxTileZoom: 14, root: '', ...config,
     base: `${window.location.origin}${config.root ?? ''}`,
     listed: Boolean(config.listed) && listed.features.length > 0,
-    data: {listed, chosen: config.chosen && pointAt(config.chosen)},
+    data: {listed, chosen: config.chosen && pointAt(config.chosen), features: config.features},
   };
 }
 

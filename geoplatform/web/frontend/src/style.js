@@ -33,7 +33,13 @@ const mark = {
 };
 
 /** Style of the map. `listed`: the page shows all places of its commune one by one, so no clusters near it. */
-export function makeStyle({base, tokens, vintage, highlight, listed, maxTileZoom, attribution, data}) {
+export function makeStyle(config) {
+  const style = makeWhole(config);
+  if (!config.data.features) return style;
+  return {...style, layers: style.layers.filter(({source}) => source !== 'places' && source !== 'listed')}; // the page shows its own features
+}
+
+function makeWhole({base, tokens, vintage, highlight, listed, maxTileZoom, attribution, data}) {
   const tiles = (layer, minzoom, maxzoom, more) => ({
     type: 'vector', tiles: [`${base}/tiles/${layer}/{z}/{x}/{y}.mvt${vintage && layer !== 'places' ? `?vintage=${vintage}` : ''}`], minzoom, maxzoom, ...more,
   });
@@ -58,6 +64,7 @@ export function makeStyle({base, tokens, vintage, highlight, listed, maxTileZoom
       'commune-names': points('commune-names'),
       listed: points('listed'),
       chosen: points('chosen'),
+      features: points('features'),
     },
     layers: [
       {id: 'background', type: 'background', paint: {'background-color': tokens.water}},
@@ -76,6 +83,11 @@ export function makeStyle({base, tokens, vintage, highlight, listed, maxTileZoom
       {id: 'highlight-line', type: 'line', source: 'communes', 'source-layer': 'communes', minzoom: COMMUNES_START,
         filter: isHighlight, layout: {'line-join': 'round'},
         paint: {'line-color': tokens.limit, 'line-width': grow(8, 1.5, 12, 3, 16, 4.5)}},
+
+      {id: 'features-fill', type: 'fill', source: 'features', filter: ['==', ['geometry-type'], 'Polygon'],
+        paint: {'fill-color': tokens.limit, 'fill-opacity': 0.18}},
+      {id: 'features-line', type: 'line', source: 'features', filter: ['==', ['geometry-type'], 'Polygon'],
+        layout: {'line-join': 'round'}, paint: {'line-color': tokens.limit, 'line-width': 1.5}},
 
       {id: 'department-names', type: 'symbol', source: 'department-names', minzoom: 6, maxzoom: 9,
         layout: nameText(grow(6, 11, 9, 15)), paint: namePaint},
@@ -103,6 +115,8 @@ export function makeStyle({base, tokens, vintage, highlight, listed, maxTileZoom
           'text-variable-anchor': ['top', 'left', 'right', 'bottom'], 'text-radial-offset': 1.6,
         },
         paint: namePaint},
+      {id: 'features-points', type: 'circle', source: 'features', filter: ['==', ['geometry-type'], 'Point'],
+        paint: {'circle-radius': 6, 'circle-color': tokens.limit, 'circle-stroke-color': tokens.halo, 'circle-stroke-width': 2}},
       {id: 'chosen', type: 'circle', source: 'chosen',
         paint: {
           'circle-radius': 17, 'circle-opacity': 0, 'circle-stroke-color': tokens.limit, 'circle-stroke-width': 4,

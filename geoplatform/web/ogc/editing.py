@@ -1,0 +1,204 @@
+"""Places created, replaced, updated and withdrawn (OGC API Features Part 4), by whoever has an operator's key.
+
+From QGIS and programs; to `store.places`, through which every other contribution goes too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import secrets
+import uuid
+from typing import Any
+
+from flask import Blueprint, Response, make_response, request
+from sqlalchemy import Connection
+from werkzeug.exceptions import MethodNotAllowed
+
+from geoplatform import encode
+from geoplatform.errors import BadParameter, BadPlace, NotAuthorised, Outdated, UnknownFeature
+from geoplatform.model import Place, Submission, new_place_id
+from geoplatform.references import CRS84
+from geoplatform.store import collections, places, tokens
+from geoplatform.store.collections import Collection
+from geoplatform.web import context, params
+from geoplatform.web.limits import counted
+from geoplatform.web.ogc import answers
+from geoplatform.web.ogc.service import EDITABLE
+
+blueprint = Blueprint("ogc_editing", __name__, url_prefix=answers.PREFIX)
+
+_READING = ("GET", "HEAD", "OPTIONS")
+_VERSION = re.compile(r'(?:W/)?"?(\d{1,9})-')
+#: What a feature carries that nobody writes: programs send back what they were given.
+_GIVEN = ("visibility",)
+
+
+@blueprint.route("/collections/<name>/items", methods=["OPTIONS"], provide_automatic_options=False)
+@blueprint.route("/collections/<name>/items/<identifier>", methods=["OPTIONS"], provide_automatic_options=False)
+def options(name: str, identifier: str | None = None) -> Response:
+    """What this client may do here: the answer is in Allow."""
+    collection = collections.named(name)
+    allowed = [*_READING]
+    if collection.is_editable and _may_edit():
+        allowed += ["POST"] if identifier is None else ["PUT", "PATCH", "DELETE"]
+    response = Response(status=204)
+    response.headers["Allow"] = response.headers["Access-Control-Allow-Methods"] = ", ".join(allowed)
+    response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, If-Match, If-None-Match"
+    response.vary.add("Authorization")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.post("/collections/<name>/items", provide_automatic_options=False)
+@counted("submit")
+def create(name: str) -> Response:
+    """Store a place: 201 with its Location, or 200 when this very feature was stored before."""
+    _require_editable(name)
+    said, now = params.body(), _now()
+    new_id = new_place_id(now.date(), secrets.token_bytes(10))
+
+    def work(connection: Connection) -> tuple[Submission, places.Submitted]:
+        actor = tokens.label_of(connection, params.bearer_token(), now)
+        submission = Submission.from_feature(_writable(params.json_of(said)), new_id)
+        return submission, places.submit(connection, submission, actor, now)
+
+    submission, made = _written(work)
+    response = Response(status=201 if made.is_new else 200)
+    del response.headers["Content-Type"]
+    response.headers["Location"] = answers.address(f"/collections/{name}/items/{submission.id}")
+    return response
+
+
+@blueprint.put("/collections/<name>/items/<identifier>", provide_automatic_options=False)
+@counted("submit")
+def replace(name: str, identifier: str) -> Response:
+    """Give a place another content; what the feature does not say is empty from then on. Its geometry may be left out (null)."""
+    return _modified(name, identifier, merges=False)
+
+
+@blueprint.patch("/collections/<name>/items/<identifier>", provide_automatic_options=False)
+@counted("submit")
+def update(name: str, identifier: str) -> Response:
+    """Change some of a place (RFC 7396): what the patch does not name stays."""
+    return _modified(name, identifier, merges=True)
+
+
+@blueprint.delete("/collections/<name>/items/<identifier>", provide_automatic_options=False)
+@counted("submit")
+def withdraw(name: str, identifier: str) -> Response:
+    """Withdraw a place. 204."""
+    _require_editable(name)
+    place_id, expected, now = _identifier(identifier), _expected(), _now()
+
+    def work(connection: Connection) -> None:
+        actor = tokens.label_of(connection, params.bearer_token(), now)
+        places.withdraw(connection, place_id, actor, now, expected=expected)
+
+    _written(work)
+    return Response(status=204)
+
+
+def _modified(name: str, identifier: str, *, merges: bool) -> Response:
+    _require_editable(name)
+    place_id, expected, now, said = _identifier(identifier), _expected(), _now(), params.body()
+
+    def work(connection: Connection) -> Place:
+        actor = tokens.label_of(connection, params.bearer_token(), now)
+        stored = places.get(connection, place_id)
+        if stored is None:
+            raise UnknownFeature(identifier[:80])
+        feature = _writable(params.json_of(said))
+        if merges:
+            feature = _merged(stored, feature)
+        keeps = feature.get("geometry") is None
+        # A geometry must be there to be checked; the store is told to keep the one it has.
+        whole = {**feature, "geometry": _SOMEWHERE} if keeps else feature
+        submission = Submission.from_feature({**whole, "id": str(place_id)}, place_id)
+        changes_visibility = "visibility" in feature["properties"]
+        places.modify(
+            connection, submission, actor, now, expected=expected if expected is not None else stored.version,
+            keeps_position=keeps, keeps_visibility=not changes_visibility,
+        )  # fmt: skip
+        return places.get(connection, place_id) or stored
+
+    place = _written(work)
+    response = make_response(encode.dumps(encode.place_feature(place)))
+    response.mimetype = answers.GEOJSON.media_type
+    response.headers["Content-Crs"] = f"<{CRS84.uri}>"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+_SOMEWHERE = {"type": "Point", "coordinates": [0, 0]}
+
+
+def _written(work: Any) -> Any:
+    """What `work` returns, once its transaction is committed and everybody here knows of it."""
+    done = context.store().writing(work)
+    context.revisions().wrote()
+    context.tiles().refresh()
+    return done
+
+
+def _writable(feature: Any) -> dict[str, Any]:
+    """The feature without what nobody writes. BadPlace for a property that no place has, or for no feature at all."""
+    if not isinstance(feature, dict) or not isinstance(feature.get("properties", {}), dict):
+        raise BadPlace([BadParameter("body", None, "is not a GeoJSON feature with properties")])
+    known = {column.name for column in collections.COLLECTIONS["places"].columns} | {"id", "method", "vintage"}
+    properties = {
+        name: value
+        for name, value in (feature.get("properties") or {}).items()
+        if name in (*EDITABLE, *_GIVEN) or name not in known
+    }
+    return {
+        "type": feature.get("type", "Feature"),
+        "id": feature.get("id"),
+        "geometry": feature.get("geometry"),
+        "properties": properties,
+    }
+
+
+def _merged(stored: Place, patch: dict[str, Any]) -> dict[str, Any]:
+    row = encode.place_row(stored)
+    properties = {name: row[name] for name in EDITABLE} | patch["properties"]
+    return {"type": "Feature", "geometry": patch["geometry"], "properties": properties}
+
+
+def _require_editable(name: str) -> Collection:
+    collection = collections.named(name)
+    if not collection.is_editable:
+        raise MethodNotAllowed(_READING)
+    return collection
+
+
+def _may_edit() -> bool:
+    try:
+        secret = params.bearer_token()
+        with context.store().reading() as connection:
+            tokens.label_of(connection, secret, _now())
+    except NotAuthorised:
+        return False
+    return True
+
+
+def _identifier(raw: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(raw)
+    except ValueError as error:
+        raise UnknownFeature(raw[:80]) from error
+
+
+def _expected() -> int | None:
+    """The version that If-Match names. Outdated where it names none of ours."""
+    raw = request.headers.get("If-Match")
+    if raw is None or raw.strip() == "*":
+        return None
+    matched = _VERSION.match(raw.strip())
+    if not matched:
+        raise Outdated("If-Match holds no ETag of this place: read it again")
+    return int(matched[1])
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

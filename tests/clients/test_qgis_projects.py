@@ -1,0 +1,140 @@
+"""The real QGIS, offscreen: the collections of OGC API Features, and the projects, definitions and styles of /qgis/."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from geoplatform.web.themes import THEMES
+from tests.geoplatform.test_cli import geoplatform
+
+pytestmark = [pytest.mark.clients, pytest.mark.france]
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+REUNION = ("55.15", "-21.45", "55.9", "-20.8")
+COLOURS = THEMES["light"]
+SAINT_DENIS = "97411"
+
+
+@pytest.fixture
+def qgis(tmp_path):
+    """What QGIS says of what it is given (qgis_open.py)."""
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+
+    def ask(*arguments):
+        command = [SYSTEM_PYTHON, Path(__file__).with_name("qgis_open.py"), *map(str, arguments)]
+        told = subprocess.run(command, env=os.environ | home, capture_output=True, text=True, timeout=60)
+        assert told.returncode == 0, told.stderr
+        return json.loads(told.stdout.splitlines()[-1])
+
+    return ask
+
+
+@pytest.fixture
+def saved(served, tmp_path):
+    """A file of /qgis/, saved."""
+
+    def save(name):
+        file = tmp_path / name
+        with urllib.request.urlopen(f"{served.url}/qgis/{name}", timeout=30) as answer:
+            file.write_bytes(answer.read())
+        return file
+
+    return save
+
+
+@pytest.mark.parametrize("name", ["communes", "departments", "regions", "epci", "territories", "places"])
+def test_a_collection_is_read_whole_within_a_box(served, qgis, name):
+    told = qgis("collection", served.url, name, *REUNION)
+    where = "geom && ST_MakeEnvelope(%s, %s, %s, %s, 4326)"
+    view = "place_items" if name == "places" else name
+    rows = served.database.rows(f"SELECT count(*) FROM published.{view} WHERE {where}", *map(float, REUNION))
+    assert told["valid"]
+    assert told["crs"] == "EPSG:4326"  # this version's name for CRS84, with longitude first
+    assert told["ids"] == told["shapes"] == rows[0][0]
+    assert {"kind", "category", "commune_code"} <= set(told["fields"]) or {"code", "name"} <= set(told["fields"])
+
+
+@pytest.mark.parametrize(
+    ("scope", "crs", "layers", "codes"),
+    [
+        ("france", "EPSG:3857", 4, None),
+        ("department-974", "EPSG:2975", 4, "974"),
+        (f"commune-{SAINT_DENIS}", "EPSG:2975", 4, SAINT_DENIS),
+    ],
+)
+def test_a_project_opens_unbroken_and_draws(served, qgis, saved, tmp_path, scope, crs, layers, codes):
+    picture = Path(os.environ.get("QGIS_PICTURES", tmp_path)) / f"{scope}.png"
+    told = qgis("project", saved(f"{scope}.qgz"), picture)
+    assert told["read"]
+    assert told["crs"] == crs
+    assert told["title"].startswith("La carte de ma commune · ")
+    assert told["errors"] == []
+    assert len(told["layers"]) == layers
+    assert [layer["error"] for layer in told["layers"].values() if not layer["valid"]] == []
+    assert told["colours"][COLOURS["map-land"]] > 5_000
+    if codes is None:
+        return
+    counted = served.database.rows(
+        "SELECT count(*) FROM published.place_items WHERE %s IN (commune_code, department_code)", codes
+    )
+    assert told["layers"]["Lieux"]["count"] == counted[0][0] > 20
+    assert told["layers"]["Départements"]["count"] == 1
+    assert told["layers"]["Communes"]["count"] == (24 if codes == "974" else 1)
+
+
+def test_the_form_of_places_has_french_names_choices_and_locks(qgis, saved, tmp_path):
+    places = qgis("project", saved("department-974.qgz"), tmp_path / "x.png")["layers"]["Lieux"]
+    assert places["aliases"]["kind"] == "Sorte"
+    assert places["aliases"]["opening_hours"] == "Horaires"
+    assert {places["widgets"][name] for name in ("kind", "category", "licence")} == {"ValueMap"}
+    assert places["widgets"]["version"] == "Hidden"
+    assert {"commune_code", "verdict", "modified_on"} <= set(places["readonly"])
+    assert not {"kind", "name", "address"} & set(places["readonly"])
+    assert "lieux : contributrices et contributeurs" in places["attribution"]
+
+
+@pytest.mark.parametrize("name", ["communes", "departments", "places", "tiles"])
+def test_a_definition_adds_its_layer(qgis, saved, name):
+    told = qgis("definition", saved(f"{name}.qlr"))
+    assert (told["done"], told["problem"]) == (True, "")
+    assert [layer["valid"] for layer in told["layers"]] == [True]
+
+
+@pytest.mark.parametrize("suffix", ["qml", "sld"])
+@pytest.mark.parametrize("name", ["communes", "departments", "places"])
+def test_a_style_is_taken(served, qgis, saved, name, suffix):
+    told = qgis("style", saved(f"{name}.{suffix}"), served.url, name)
+    assert told["done"], told["message"]
+    if name == "places":
+        assert told["labels"] == ["Commerce", "Service", "Association", "Projet"]
+        assert told["colours"] == [
+            COLOURS[f"kind-{kind}"] for kind in ("merchant", "service", "association", "project")
+        ]
+    elif name == "communes":
+        assert told["colours"] == [COLOURS["map-land"]]
+
+
+@pytest.fixture
+def login(served):
+    """What QGIS is told to connect by: the database as `geoplatform db reader` opens it."""
+    name = "qgis_of_tests"
+    made = geoplatform(served.database, "db", "reader", name)
+    assert made.returncode == 0, made.stderr
+    told = dict(line.split(maxsplit=1) for line in made.stdout.splitlines())
+    yield "dbname='{database}' host='{host}' port={port} user='{user}' password='{password}'".format(**told)
+    assert geoplatform(served.database, "db", "reader", "--drop", name).returncode == 0
+
+
+@pytest.mark.parametrize(("view", "geometry"), [("departments", "MultiPolygon"), ("exportable_places", "Point")])
+def test_the_database_is_read_by_a_login_of_its_own(served, qgis, login, view, geometry):
+    told = qgis("postgis", login, view, geometry)
+    assert told["valid"], told["error"]
+    assert told["crs"] == "EPSG:4326"
+    assert told["ids"] == served.database.rows(f"SELECT count(*) FROM published.{view} WHERE geom IS NOT NULL")[0][0]
+    assert not told["writable"]

@@ -1,0 +1,138 @@
+"""What the standards say that answers look like: their schemas, written from the documents.
+
+OGC 17-069r4 (Features Part 1), Annex and http://schemas.opengis.net/ogcapi/features/part1/1.0/openapi/schemas; RFC 7946; RFC 9457.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
+REL = "http://www.opengis.net/def/rel/ogc/1.0/"
+_TEXT = {"type": "string"}
+LINK = {
+    "type": "object",
+    "required": ["href", "rel"],
+    "properties": {"href": {"type": "string", "pattern": "^https?://"}, "rel": _TEXT, "type": _TEXT, "title": _TEXT},
+}
+_LINKS = {"type": "array", "items": LINK, "minItems": 1}
+LANDING = {
+    "type": "object",
+    "required": ["links"],
+    "properties": {"title": _TEXT, "description": _TEXT, "links": _LINKS},
+}
+CONFORMANCE = {
+    "type": "object",
+    "required": ["conformsTo"],
+    "properties": {"conformsTo": {"type": "array", "items": {"type": "string", "format": "uri"}, "uniqueItems": True}},
+}
+_BOX = {
+    "type": "array",
+    "items": {"type": "number"},
+    "oneOf": [{"minItems": 4, "maxItems": 4}, {"minItems": 6, "maxItems": 6}],
+}
+_EXTENT = {
+    "type": "object",
+    "properties": {
+        "spatial": {
+            "type": "object",
+            "required": ["bbox"],
+            "properties": {"bbox": {"type": "array", "minItems": 1, "items": _BOX}, "crs": {"enum": [CRS84]}},
+        },
+        "temporal": {
+            "type": "object",
+            "properties": {
+                "interval": {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {
+                        "type": "array",
+                        "minItems": 2,
+                        "maxItems": 2,
+                        "items": {"type": ["string", "null"], "format": "date-time"},
+                    },
+                },
+                "trs": {"enum": ["http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"]},
+            },
+        },
+    },
+}
+COLLECTION = {
+    "type": "object",
+    "required": ["id", "links"],
+    "properties": {
+        "id": _TEXT,
+        "title": _TEXT,
+        "description": _TEXT,
+        "links": _LINKS,
+        "extent": _EXTENT,
+        "itemType": {"const": "feature"},
+        "crs": {"type": "array", "items": {"type": "string", "format": "uri"}, "minItems": 1, "uniqueItems": True},
+        "storageCrs": _TEXT,
+    },
+}
+COLLECTIONS = {
+    "type": "object",
+    "required": ["links", "collections"],
+    "properties": {"links": _LINKS, "collections": {"type": "array", "items": COLLECTION}},
+}
+
+
+def _nested(depth: int) -> dict[str, Any]:
+    position: dict[str, Any] = {"type": "array", "minItems": 2, "maxItems": 3, "items": {"type": "number"}}
+    for _ in range(depth):
+        position = {"type": "array", "items": position}
+    return position
+
+
+_SHAPES = {"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
+GEOMETRY = {
+    "oneOf": [
+        {"type": "null"},
+        *(
+            {
+                "type": "object",
+                "required": ["type", "coordinates"],
+                "properties": {"type": {"const": name}, "coordinates": _nested(depth)},
+            }
+            for name, depth in _SHAPES.items()
+        ),
+    ]
+}
+FEATURE = {
+    "type": "object",
+    "required": ["type", "geometry", "properties", "id"],
+    "properties": {
+        "type": {"const": "Feature"},
+        "id": {"type": ["string", "integer"]},
+        "geometry": GEOMETRY,
+        "properties": {"type": ["object", "null"]},
+        "links": _LINKS,
+    },
+}
+FEATURES = {
+    "type": "object",
+    "required": ["type", "features"],
+    "properties": {
+        "type": {"const": "FeatureCollection"},
+        "features": {"type": "array", "items": FEATURE},
+        "links": _LINKS,
+        "timeStamp": {"type": "string", "format": "date-time", "pattern": "Z$"},
+        "numberMatched": {"type": "integer", "minimum": 0},
+        "numberReturned": {"type": "integer", "minimum": 0},
+    },
+}
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT, "instance": _TEXT},
+}
+
+
+def fits(content: Any, schema: dict[str, Any]) -> None:
+    """AssertionError with the first places at which the content is not what the schema says."""
+    wrong = [f"{error.json_path}: {error.message[:200]}" for error in Draft202012Validator(schema).iter_errors(content)]
+    assert not wrong, wrong[:5]

@@ -1,0 +1,160 @@
+"""Places created, replaced, updated and withdrawn through OGC API Features Part 4."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+
+from geoplatform.model import Kind, Submission, Visibility
+from geoplatform.store import places
+from tests import grid
+from tests.conftest import NOW
+from tests.web.ogc.planting import DRAWING, ITEMS, feature, listed
+
+PLACES = ITEMS.format("places")
+
+
+def content(client, path):
+    return json.loads(client.get(path).data)["properties"]
+
+
+def changes(database, identifier):
+    return database.rows(
+        "SELECT operation, version, actor, commune_code_before, commune_code_after FROM geoplatform.change"
+        " WHERE place_id = %s ORDER BY seq", identifier)  # fmt: skip
+
+
+def test_a_place_is_created_moved_and_withdrawn_and_each_step_is_logged(client, database, planted, key):
+    made = client.post(PLACES, json=feature(0.5, 0.2), headers=key)
+    assert made.status_code == 201
+    path = made.headers["Location"].removeprefix("http://localhost")
+    identifier = uuid.UUID(path.rpartition("/")[2])
+    assert content(client, path)["commune_code"] == grid.code_of("C")
+    moved = client.put(path, json=feature(2.5, 0.3, name="Grande chorale"), headers=key)
+    assert (moved.status_code, moved.json["properties"]["commune_code"]) == (200, grid.code_of("B"))
+    assert (content(client, path)["name"], content(client, path)["version"]) == ("Grande chorale", 2)
+    assert listed(client, "places")["numberMatched"] == 10
+    assert client.delete(path, headers=key).status_code == 204
+    assert client.get(path).status_code == 404
+    assert listed(client, "places")["numberMatched"] == 9
+    here, there = grid.code_of("C"), grid.code_of("B")
+    assert changes(database, identifier) == [
+        ("create", 1, "editor", None, here), ("modify", 2, "editor", here, there), ("delete", 3, "editor", there, None),
+    ]  # fmt: skip
+
+
+def test_a_patch_leaves_what_it_does_not_name(client, planted, key):
+    path = f"{PLACES}/{planted[3].id}"
+    before = content(client, path)
+    patched = client.patch(path, json={"properties": {"phone": "0262 00 00 00"}}, headers=key)
+    assert patched.status_code == 200
+    assert content(client, path) == {
+        **before,
+        "phone": "0262 00 00 00",
+        "version": 2,
+        "modified_on": content(client, path)["modified_on"],
+    }
+    client.patch(path, json={"properties": {"phone": None}}, headers=key)
+    assert content(client, path)["phone"] is None
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_overwritten(client, planted, key):
+    path = f"{PLACES}/{planted[0].id}"
+    etag = client.get(path).headers["ETag"]
+    assert client.patch(path, json={"properties": {"name": "Un"}}, headers={**key, "If-Match": etag}).status_code == 200
+    refused = client.patch(path, json={"properties": {"name": "Deux"}}, headers={**key, "If-Match": etag})
+    assert refused.status_code == 412
+    assert client.delete(path, headers={**key, "If-Match": etag}).status_code == 412
+    assert content(client, path)["name"] == "Un"
+    again = client.get(path).headers["ETag"]
+    assert client.delete(path, headers={**key, "If-Match": again}).status_code == 204
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_nobody_writes_without_a_key(client, planted, method):
+    path = PLACES if method == "post" else f"{PLACES}/{planted[0].id}"
+    for headers in ({}, {"Authorization": "Bearer gp_wrong"}, {"Authorization": "Basic bm9ib2R5Omdwd3Jvbmc="}):
+        answer = getattr(client, method)(path, json=feature(0.5, 0.2), headers=headers)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"]
+
+
+def test_a_registers_place_is_changed_by_its_register_only(client, database, planted, key):
+    with database.connect() as connection:
+        connection.execute("UPDATE geoplatform.place SET source = 'register' WHERE id = %s", (planted[0].id,))
+    path = f"{PLACES}/{planted[0].id}"
+    assert client.delete(path, headers=key).status_code == 403
+    assert client.patch(path, json={"properties": {"name": "Autre"}}, headers=key).status_code == 403
+    assert content(client, path)["version"] == 1
+
+
+def test_a_place_shown_at_commune_level_keeps_the_address_and_point_that_its_editor_does_not_see(
+    client, database, planted, key
+):
+    hidden = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="Chez moi", position=grid.at(DRAWING, 0.5, 0.2),
+                        address="12 rue des Lilas", visibility=Visibility.COMMUNE)  # fmt: skip
+    database.store("geoplatform_web").writing(lambda connection: places.submit(connection, hidden, "tests", NOW))
+    path = f"{PLACES}/{hidden.id}"
+    assert client.patch(path, json={"properties": {"name": "Chez nous"}}, headers=key).status_code == 200
+    shown = json.loads(client.get(path).data)
+    assert (shown["geometry"], shown["properties"]["address"], shown["properties"]["name"]) == (None, None, "Chez nous")
+    kept = database.rows(
+        "SELECT address, visibility, ST_X(geom), ST_Y(geom) FROM geoplatform.place WHERE id = %s", hidden.id
+    )
+    assert kept == [("12 rue des Lilas", "commune", hidden.position.lon, hidden.position.lat)]
+    unchanged = {**shown, "properties": {**shown["properties"], "name": "Ici"}}
+    assert client.put(path, json=unchanged, headers=key).status_code == 200
+    assert database.rows("SELECT address, name FROM geoplatform.place WHERE id = %s", hidden.id) == [
+        ("12 rue des Lilas", "Ici")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "named"),
+    [
+        ({"type": "Feature"}, 422, "properties.kind"),
+        ([], 422, "body"),
+        ({"type": "Feature", "geometry": None, "properties": {"kind": "x", "name": "y"}}, 422, "properties.kind"),
+        ({"type": "Feature", "geometry": {"type": "Point", "coordinates": [200, 0]},
+          "properties": {"kind": "service", "name": "y"}}, 422, "longitude"),
+        ({"type": "Feature", "geometry": None,
+          "properties": {"kind": "service", "name": "y", "secret": 1}}, 422, "properties.secret"),
+        ({"type": "Feature", "geometry": {"type": "Point", "coordinates": [55, -21]},
+          "properties": {"kind": "service", "category": "music", "name": "y"}}, 422, "properties.category"),
+    ],
+)  # fmt: skip
+def test_a_wrong_feature_is_refused_by_name_and_changes_nothing(client, planted, key, body, status, named):
+    path = f"{PLACES}/{planted[0].id}"
+    before = content(client, path)
+    for answer in (client.post(PLACES, json=body, headers=key), client.put(path, json=body, headers=key)):
+        assert answer.status_code == status
+        assert named in [one["parameter"] for one in json.loads(answer.data)["errors"]]
+    assert content(client, path) == before
+    assert listed(client, "places")["numberMatched"] == 9
+
+
+def test_options_say_what_this_client_may_do(client, planted, key):
+    def allowed(path, headers):
+        return set(client.options(path, headers=headers).headers["Allow"].split(", "))
+
+    one, reading = f"{PLACES}/{uuid.uuid4()}", {"GET", "HEAD", "OPTIONS"}
+    assert allowed(PLACES, {}) == allowed(one, {}) == reading
+    assert allowed(PLACES, key) == reading | {"POST"}
+    assert allowed(one, key) == reading | {"PUT", "PATCH", "DELETE"}
+    assert allowed(ITEMS.format("communes"), key) == reading
+    assert client.post(ITEMS.format("communes"), json={}, headers=key).status_code == 405
+
+
+def test_the_same_feature_sent_twice_is_stored_once(client, planted, key):
+    body = {**feature(0.5, 0.2), "id": str(uuid.uuid4())}
+    first, second = client.post(PLACES, json=body, headers=key), client.post(PLACES, json=body, headers=key)
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.headers["Location"] == second.headers["Location"]
+    assert (
+        client.post(
+            PLACES, json={**body, "properties": {**body["properties"], "name": "Autre"}}, headers=key
+        ).status_code
+        == 409
+    )
