@@ -29,6 +29,8 @@ _TRIES = 4
 _LOADING_LOCK = 0x67656F6C  # "geol"
 _POOL_LIFETIME_S = 1800
 _CONNECT_TIMEOUT_S = 10
+#: How long to wait for a statement to end after each time that the server was told to end it.
+_PATIENCES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
 
 
 class Store:
@@ -151,7 +153,7 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._connection: psycopg.Connection[Any] | None = None
-        self._busy = threading.Lock()
+        self._busy = threading.Condition()
         self._asked = False
 
     @contextmanager
@@ -166,16 +168,21 @@ class Cancellation:
         finally:
             with self._busy:  # a cancel that is under way reaches no later statement
                 self._connection = None
+                self._busy.notify_all()
 
     def cancel(self) -> None:
-        """End the statement, or have it not begin. Returns when the server was told so."""
+        """End the statement, or have it not begin. Returns when it ended, or when the server was told often enough."""
         with self._busy:
             self._asked = True
-            if self._connection is not None:
+            for patience_s in _PATIENCES_S:
+                if self._connection is None:
+                    return
                 try:
                     self._connection.cancel_safe(timeout=_CONNECT_TIMEOUT_S)
                 except psycopg.Error as error:
                     log.warning("a query that nobody waits for goes on to its timeout: %s", error)
+                    return
+                self._busy.wait(patience_s)  # one that was about to begin was not ended: once more
 
 
 class _Retry(Exception):

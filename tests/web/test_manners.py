@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from geoplatform.config import Settings
-from geoplatform.errors import GeoplatformError, Misuse
-from geoplatform.store.engine import Store
+from geoplatform.errors import GeoplatformError, Misuse, StoreBusy
+from geoplatform.store.engine import Cancellation, Store
 from geoplatform.web import context, create_app, problems
 
 HTML = {"Accept": "text/html"}
@@ -82,6 +84,20 @@ def test_store_busy_a_slow_query_ends_with_503_and_retry_after(database, draw):
     store.close()
     assert answer.status_code == 503
     assert "Retry-After" in answer.headers
+
+
+def test_store_busy_a_cancel_that_came_too_early_ends_the_statement_that_begins_after_it(database):
+    cancellation, store = Cancellation(), database.store("geoplatform_web")
+    with pytest.raises(StoreBusy), store.bare(cancellation) as connection:
+        connection.execute("SET statement_timeout = 0")
+        impatient = threading.Thread(target=cancellation.cancel)
+        impatient.start()
+        time.sleep(0.02)  # the server was told so, and had nothing to end
+        connection.execute("SELECT pg_sleep(60)")
+    impatient.join(10)
+    assert not impatient.is_alive()
+    with store.bare() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_too_many_requests_are_429_with_retry_after(database, draw):
