@@ -51,7 +51,7 @@ class Counts:
         return counted
 
     def _counted(self, collection: Collection, wanted: Wanted) -> int | None:
-        if wanted.where is None:  # an index counts it
+        if wanted.is_plain:  # an index counts it
             with self._store.reading() as connection:
                 return features.count(connection, collection, wanted)
         try:

@@ -9,7 +9,7 @@ import datetime as dt
 import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import shapely
@@ -55,13 +55,20 @@ OF_TERRITORY = {"commune_code": "code", "department_code": "department_code", "r
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which features. `area`: a valid polygon, degrees (CRS84); `where`: makes a condition on the columns `names` of a table;
-    `territory`: (a column of OF_TERRITORY, its values) that `where` demands anyway; `vintage`: number of an earlier one."""
+    `territory`: (a column of OF_TERRITORY, its values) that `where` demands anyway, and nothing else where it is
+    `only_territory`; `vintage`: number of an earlier one."""
 
     area: shapely.Geometry | None = None
     where: Callable[[FromClause], ColumnElement[bool]] | None = None
     names: frozenset[str] = frozenset()
     territory: tuple[str, tuple[str, ...]] | None = None
     vintage: int | None = None
+    only_territory: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it differs from others of its kind in values only: no condition of the client's own is in it."""
+        return self.where is None or self.only_territory
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +136,7 @@ def _fetched(
 ) -> Sequence[Any]:
     """The first rows after a cursor. Without a condition of the client's own, lists differ in values only: their SQL is composed
     once, and PostgreSQL plans it once, which together took most of a page's time."""
-    if walk.wanted.where is not None or isinstance(walk, _Sorted):
+    if isinstance(walk, _Sorted) or not walk.wanted.is_plain:
         return connection.execute(walk.query(spelling, after, most).limit(most)).all()
     shape = (*walk.shape(), spelling, after is not None, most)
     if shape not in _COMPOSED:
@@ -180,7 +187,7 @@ class _Walk:
 
     def count(self, connection: Connection) -> int:
         """How many rows there are."""
-        if self.wanted.where is not None:
+        if not self.wanted.is_plain:
             return int(connection.execute(self.counted()).scalar_one())
         shape = (*self.shape(), "counted")
         if shape not in _COMPOSED:
@@ -252,7 +259,7 @@ class _ByPosition(_Walk):
 
     def count(self, connection: Connection) -> int:
         """How many rows there are: what lies in the area for certain is counted in the index alone."""
-        if self.wanted.where is not None:
+        if not self.wanted.is_plain:
             return super().count(connection)
         whole, edge = parted(self.wanted.area)
         shape = (*self.shape(), "counted")
@@ -283,6 +290,11 @@ class _ByCommune(_Walk):
     """Places of some communes, commune by commune."""
 
     name, keys = "commune", ("commune_code", "id")
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Those that the communes themselves do not fulfil."""
+        rest = replace(self.wanted, where=None) if self.wanted.only_territory else self.wanted
+        return _conditions(self.collection, rest, self.table)
 
     def values(self, after: tuple[Any, ...] | None) -> dict[str, Any]:
         """The values that this SQL names."""

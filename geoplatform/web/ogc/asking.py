@@ -101,10 +101,11 @@ def wanted(
     territory = _territory_of(conjuncts) if collection.holds_points else None
     return Wanted(
         area=area if area is not None else _area_of(conjuncts),
-        where=None if territory and len(conjuncts) == 1 else where,  # the walk demands it
+        where=where,
         names=checked.names,
         territory=territory,
         vintage=vintage,
+        only_territory=territory is not None and len(conjuncts) == 1,
     )
 
 
