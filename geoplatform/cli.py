@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 data refused or something out of reach, 2 misuse.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 import logging
@@ -187,6 +188,7 @@ def db_reader(session: Session, name: str, drop: bool) -> None:
         readers.drop(url, name)
         click.echo(f"the login {name} is gone")
         return
+    _keep_styles(session)
     for fact, value in readers.create(url, name, secrets.token_urlsafe(24)).items():
         click.echo(f"{fact:<9} {value}")
     if session.settings.database_url is None:
@@ -196,6 +198,16 @@ def db_reader(session: Session, name: str, drop: bool) -> None:
             "For other machines, set GEOPLATFORM_DATABASE_URL to a server.",
             err=True,
         )
+
+
+def _keep_styles(session: Session) -> None:
+    """Have the database hold the looks that QGIS finds there, as this program draws them."""
+    from geoplatform.web import create_app
+    from geoplatform.web.qgis import layers
+
+    app = create_app(dataclasses.replace(session.settings, tile_folder=None), session.store(WEB))
+    with session.store(OWNER).transaction() as connection:
+        readers.keep_styles(connection, layers.styles_of_views(app))
 
 
 @main.group("vintages")

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from geoplatform.progress import Step
 from geoplatform.store import staging, vintages
-from loaders.parallel import ahead
+from loaders.parallel import ahead, give_back
 from loaders.polygons import as_multipolygons, polygons_of, united
 
 #: EPSG:3857 ends here; beyond, a tile shows nothing.
@@ -66,6 +66,7 @@ def draw(connection: Connection, vintage_id: int, precision_m: float, step: Step
     with staging.filling(connection, vintage_id, "drawing") as copy:
         for territory in step.track(territories):
             sheet = _sheet(territory, staging.communes_of_territory(connection, vintage_id, territory), elsewhere)
+            give_back()
             copy(ahead(_rows(sheet, spans, communes_from, drawn), 2))
     vintages.keep_drawn_zooms(connection, vintage_id, sorted(drawn.vertices))
     drawn.tiles, drawn.tile_bytes = staging.finish_tiles(connection, vintage_id)
@@ -100,7 +101,9 @@ def _rows(sheet: Sheet, spans: list[tuple[int, float]], communes_from: int, draw
     """
     beyond = 99
     for zoom, tolerance_m in sorted(spans, reverse=True):
-        if tolerance_m > 0:
+        if tolerance_m > 0:  # step by step: no more than two copies of a country at a time
+            sheet.shapes = without_islets(sheet.shapes, tolerance_m**2)
+            give_back()
             sheet.shapes = simplified(sheet.shapes, tolerance_m)
         drawn.vertices[zoom] += int(shapely.get_num_coordinates(sheet.shapes).sum())
         drawn.mismatched.setdefault(zoom, []).extend(mismatched(sheet))
@@ -160,18 +163,16 @@ def _clean(shapes: np.ndarray) -> np.ndarray:
 
 
 def simplified(shapes: np.ndarray, tolerance_m: float) -> np.ndarray:
-    """A valid coverage with fewer vertices: valid MultiPolygons, none empty, shared limits still shared (EPSG:3857).
-
-    Islets smaller than the square of the tolerance go, but never the last polygon of a commune.
-    """
-    result = shapely.coverage_simplify(_without_islets(shapes, tolerance_m**2), tolerance_m)
+    """A valid coverage with fewer vertices: valid MultiPolygons, none empty, shared limits still shared (EPSG:3857)."""
+    result = shapely.coverage_simplify(shapes, tolerance_m)
     for index in np.flatnonzero(shapely.is_empty(result) | ~shapely.is_valid(result)).tolist():
         repaired = polygons_of(shapely.make_valid(result[index]))
         result[index] = shapes[index] if repaired is None else repaired
     return as_multipolygons(result)
 
 
-def _without_islets(shapes: np.ndarray, smallest_m2: float) -> np.ndarray:
+def without_islets(shapes: np.ndarray, smallest_m2: float) -> np.ndarray:
+    """Without the polygons smaller than this; the largest of a commune stays."""
     parts, owner = shapely.get_parts(shapes, return_index=True)
     areas = shapely.area(parts)
     largest = np.zeros(len(shapes))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
+
+import pyarrow as pa
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -38,3 +43,11 @@ def _made(pool: ThreadPoolExecutor, waiting: deque[Future[Any]], source: Iterato
         while (item := waiting.popleft().result()) is not _END:
             waiting.append(pool.submit(next, source, _END))
             yield item
+
+
+def give_back() -> None:
+    """Memory that is free but still held by this process goes back to the system, where the system knows how."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    with suppress(OSError, AttributeError):  # another C library has no such function
+        ctypes.CDLL(None).malloc_trim(0)

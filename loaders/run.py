@@ -6,7 +6,7 @@ Everything up to the staged, invisible vintage is one transaction: a run that is
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -23,7 +23,10 @@ from loaders.drawing import draw
 from loaders.gates import Gate
 from loaders.inspection import Inspection, findings, inspect
 from loaders.limits import Limits, dissolve
+from loaders.parallel import give_back
 from loaders.staging import Staged, stage
+
+_MOST_NAMED = 1000
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,30 @@ def prepare(
     waived: frozenset[str],
 ) -> tuple[int, Report]:
     """Number and report of the new staged vintage, with everything that is derived from it."""
-    active = vintages.active(connection)
     vintage_id = vintages.open_stage(connection, asdict(boundaries.edition), now)
+    checked = _checked(connection, vintage_id, boundaries, progress, foreign_land, waived)
+    give_back()  # what was read and checked is stored: drawing takes as much again
+    with progress.step("draw") as step:
+        drawn = draw(connection, vintage_id, boundaries.edition.precision_m, step)
+        staging.name_communes(connection, vintage_id)
+        staging.analyse_derived(connection, vintage_id)
+        step.outcome = ", ".join(f"z{zoom} {count}" for zoom, count in sorted(drawn.vertices.items())) + " vertices"
+        step.outcome += f"; {drawn.tiles} tiles finished, {drawn.tile_bytes / 1e6:.1f} MB"
+    report = replace(checked, gates=[*checked.gates, *_shown(gates.waive([gates.drawing(drawn)], waived))])
+    vintages.keep_report(connection, vintage_id, report.as_json())
+    return vintage_id, report
+
+
+def _checked(
+    connection: Connection,
+    vintage_id: int,
+    boundaries: BoundarySet,
+    progress: Progress,
+    foreign_land: Any,
+    waived: frozenset[str],
+) -> Report:
+    """The boundaries stored with what is dissolved from them, and what the checks say of them."""
+    active = vintages.active(connection)
     with progress.step("stage") as step:
         staged = stage(connection, vintage_id, boundaries, step)
         step.outcome = (
@@ -99,18 +124,10 @@ def prepare(
         precision_m = boundaries.edition.precision_m
         found = inspect(connection, vintage_id, earlier, limits, precision_m, foreign_land, step)
         areas = staging.previous_areas(connection, vintage_id)
-        verdicts = gates.judged(boundaries, staged, limits, found, areas)
-        step.outcome = _tally(gates.waive(verdicts, waived))
+        verdicts = gates.waive(gates.judged(boundaries, staged, limits, found, areas), waived)
+        step.outcome = _tally(verdicts)
     _keep_findings(connection, vintage_id, found, staged)
-    with progress.step("draw") as step:
-        drawn = draw(connection, vintage_id, boundaries.edition.precision_m, step)
-        staging.name_communes(connection, vintage_id)
-        staging.analyse_derived(connection, vintage_id)
-        step.outcome = ", ".join(f"z{zoom} {count}" for zoom, count in sorted(drawn.vertices.items())) + " vertices"
-        step.outcome += f"; {drawn.tiles} tiles finished, {drawn.tile_bytes / 1e6:.1f} MB"
-    report = _report(boundaries, staged, limits, gates.waive([*verdicts, gates.drawing(drawn)], waived))
-    vintages.keep_report(connection, vintage_id, report.as_json())
-    return vintage_id, report
+    return _report(boundaries, staged, limits, verdicts)
 
 
 def refuse_failures(report: Report, vintage_id: int) -> None:
@@ -164,5 +181,9 @@ def _report(boundaries: BoundarySet, staged: Staged, limits: Limits, verdicts: l
         told={what: [f"{code} {staged.names[code]}" for code in codes] for what, codes in told.items()},
         territories={code: round(area, 3) for code, area in limits.areas_km2.items()},
         notes=boundaries.notes,
-        gates=[replace(gate, offenders=gate.offenders[:1000]) for gate in verdicts],
+        gates=_shown(verdicts),
     )
+
+
+def _shown(verdicts: Iterable[Gate]) -> list[Gate]:
+    return [replace(gate, offenders=gate.offenders[:_MOST_NAMED]) for gate in verdicts]

@@ -99,7 +99,7 @@ CREATE TABLE geoplatform.place (
     version integer NOT NULL DEFAULT 1 CHECK (version > 0),
     created_at timestamptz NOT NULL,
     modified_at timestamptz NOT NULL,
-    commune_code_at_entry text COLLATE "C",
+    commune_code_at_entry text COLLATE "C" CHECK (commune_code_at_entry ~ '^[0-9AB]{5}$'),
     geom geometry(Point, 4326) NOT NULL,
     shown_geom geometry(Point, 4326) GENERATED ALWAYS AS (CASE WHEN visibility = 'public' THEN geom END) STORED,
     -- Web Mercator ends at 85.0511°: beyond it there is no tile, and the transformation fails at the poles.
@@ -141,7 +141,7 @@ CREATE TABLE geoplatform.placement (
     vintage_id integer NOT NULL,  -- a vintage: open_partition sees to it
     verdict text NOT NULL CHECK (verdict IN ('inside', 'border', 'gap', 'sea', 'abroad')),
     method text NOT NULL CHECK (method IN ('cover', 'edge', 'nearest', 'none')),
-    commune_code text COLLATE "C",
+    commune_code text COLLATE "C" CHECK (commune_code ~ '^[0-9AB]{5}$'),
     distance_m real CHECK (distance_m >= 0 AND distance_m < 1000),
     PRIMARY KEY (place_id, vintage_id),
     CONSTRAINT placement_names_its_commune CHECK ((commune_code IS NOT NULL) = (verdict IN ('inside', 'border')))

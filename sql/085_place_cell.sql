@@ -9,11 +9,14 @@ CREATE TABLE geoplatform.place_cell (
     cell bigint NOT NULL,
     kind text NOT NULL,
     places integer NOT NULL,
+    items integer NOT NULL,
     sum_x bigint NOT NULL,
     sum_y bigint NOT NULL,
     PRIMARY KEY (zoom, cell, kind)
 ) WITH (fillfactor = 90);
 COMMENT ON TABLE geoplatform.place_cell IS 'How many places of each kind lie in each cell of each low zoom, but for place_cell_delta.';
+COMMENT ON COLUMN geoplatform.place_cell.items IS 'How many of them lists and downloads hold: those that are not for display only.';
+CREATE INDEX place_cell_items ON geoplatform.place_cell (zoom, cell) INCLUDE (items);  -- numbers of lists
 CREATE INDEX place_cell_empty ON geoplatform.place_cell (zoom) WHERE places = 0;  -- swept when deltas are folded
 
 -- What came and went since: added to place_cell by fold_place_cells, so that no two writers wait for the same cell.
@@ -21,6 +24,7 @@ CREATE TABLE geoplatform.place_cell_delta (
     quadkey bigint NOT NULL,
     kind text NOT NULL,
     places smallint NOT NULL CHECK (places IN (-1, 1)),
+    items smallint NOT NULL CHECK (items IN (places, 0)),
     x bigint NOT NULL,
     y bigint NOT NULL
 );
@@ -59,15 +63,15 @@ BEGIN
     FOR kept IN SELECT zoom, level FROM zoom_policy WHERE places = 'kept' ORDER BY zoom DESC LOOP
         steps := steps || CASE WHEN deeper IS NULL
             THEN format(', cells_%s AS MATERIALIZED (SELECT quadkey >> (62 - 2 * %1$s) AS cell, kind, sum(places)::integer AS places, '
-                        'sum(places * x)::bigint AS sum_x, sum(places * y)::bigint AS sum_y FROM taken GROUP BY 1, 2)', kept.level)
+                        'sum(items)::integer AS items, sum(places * x)::bigint AS sum_x, sum(places * y)::bigint AS sum_y FROM taken GROUP BY 1, 2)', kept.level)
             ELSE format(', cells_%s AS MATERIALIZED (SELECT cell >> (2 * (%s - %1$s)) AS cell, kind, sum(places)::integer AS places, '
-                        'sum(sum_x)::bigint AS sum_x, sum(sum_y)::bigint AS sum_y FROM cells_%2$s GROUP BY 1, 2)', kept.level, deeper) END;
+                        'sum(items)::integer AS items, sum(sum_x)::bigint AS sum_x, sum(sum_y)::bigint AS sum_y FROM cells_%2$s GROUP BY 1, 2)', kept.level, deeper) END;
         parts := parts || format(' UNION ALL SELECT %s, * FROM cells_%s', kept.zoom, kept.level);
         deeper := kept.level;
     END LOOP;
     EXECUTE format('WITH taken AS (DELETE FROM place_cell_delta RETURNING *)%s '
-                   'INSERT INTO place_cell AS c (zoom, cell, kind, places, sum_x, sum_y) %s '
-                   'ON CONFLICT (zoom, cell, kind) DO UPDATE SET places = c.places + EXCLUDED.places, '
+                   'INSERT INTO place_cell AS c (zoom, cell, kind, places, items, sum_x, sum_y) %s '
+                   'ON CONFLICT (zoom, cell, kind) DO UPDATE SET places = c.places + EXCLUDED.places, items = c.items + EXCLUDED.items, '
                    'sum_x = c.sum_x + EXCLUDED.sum_x, sum_y = c.sum_y + EXCLUDED.sum_y',
                    steps, substr(parts, 12));
     DELETE FROM place_cell AS c WHERE c.places = 0;
@@ -97,15 +101,17 @@ BEGIN
         END IF;
     END IF;
     IF TG_OP IN ('UPDATE', 'DELETE') THEN
-        INSERT INTO place_cell_delta (quadkey, kind, places, x, y)
-        SELECT g.shown_quadkey, g.kind, -1, round(100 * ST_X(g.shown_geom_3857)), round(100 * ST_Y(g.shown_geom_3857))
+        INSERT INTO place_cell_delta (quadkey, kind, places, items, x, y)
+        SELECT g.shown_quadkey, g.kind, -1, CASE WHEN is_item(g.status, g.visibility, g.licence) THEN -1 ELSE 0 END,
+               round(100 * ST_X(g.shown_geom_3857)), round(100 * ST_Y(g.shown_geom_3857))
         FROM gone AS g WHERE g.shown_quadkey IS NOT NULL;
         GET DIAGNOSTICS part = ROW_COUNT;
         noted := noted + part;
     END IF;
     IF TG_OP IN ('UPDATE', 'INSERT') THEN
-        INSERT INTO place_cell_delta (quadkey, kind, places, x, y)
-        SELECT c.shown_quadkey, c.kind, 1, round(100 * ST_X(c.shown_geom_3857)), round(100 * ST_Y(c.shown_geom_3857))
+        INSERT INTO place_cell_delta (quadkey, kind, places, items, x, y)
+        SELECT c.shown_quadkey, c.kind, 1, CASE WHEN is_item(c.status, c.visibility, c.licence) THEN 1 ELSE 0 END,
+               round(100 * ST_X(c.shown_geom_3857)), round(100 * ST_Y(c.shown_geom_3857))
         FROM come AS c WHERE c.shown_quadkey IS NOT NULL;
         GET DIAGNOSTICS part = ROW_COUNT;
         noted := noted + part;

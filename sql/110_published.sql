@@ -246,6 +246,64 @@ AS $$
                         WHERE p.shown_quadkey >= run.first AND p.shown_quadkey < run.beyond AND p.licence <> 'display-only') AS here
 $$;
 
+-- How many of them a box holds, its edges included: kept numbers of the cells inside it (place_cell of zoom `z`), and the tiles
+-- of zoom 31 of those around; only positions in the very tiles of its edges are looked at.
+--   cell_firsts, cell_beyonds  ranges of the cells inside;   inner_tiles  the tiles they fill: least and greatest column, then row
+--   firsts, beyonds            ranges of all that is around; edge_tiles   the tiles in which the edges lie, likewise
+-- Columns count from the west, rows from the north. Their bits keep their order in a key, so that no key is taken apart.
+CREATE FUNCTION published.count_items_in_box(
+    z integer, cell_firsts bigint[], cell_beyonds bigint[], inner_tiles bigint[],
+    firsts bigint[], beyonds bigint[], edge_tiles bigint[], box geometry)
+RETURNS bigint
+LANGUAGE plpgsql STABLE STRICT SECURITY DEFINER SET search_path = geoplatform, public, pg_temp
+AS $$
+DECLARE
+    of_columns CONSTANT bigint := 1537228672809129301;  -- every other bit of 62, the lowest first
+    of_rows CONSTANT bigint := 3074457345618258602;
+    last CONSTANT bigint := 2147483647;
+    -- A tile more on both sides: arithmetic is not everywhere the same in its last bit.
+    west CONSTANT bigint := interleaved(greatest(edge_tiles[1] - 1, 0), 0);
+    west_inside CONSTANT bigint := interleaved(edge_tiles[1] + 1, 0);
+    east CONSTANT bigint := interleaved(least(edge_tiles[2] + 1, last), 0);
+    east_inside CONSTANT bigint := interleaved(greatest(edge_tiles[2] - 1, 0), 0);
+    north CONSTANT bigint := interleaved(0, greatest(edge_tiles[3] - 1, 0));
+    north_inside CONSTANT bigint := interleaved(0, edge_tiles[3] + 1);
+    south CONSTANT bigint := interleaved(0, least(edge_tiles[4] + 1, last));
+    south_inside CONSTANT bigint := interleaved(0, greatest(edge_tiles[4] - 1, 0));
+    found bigint;
+    at_edge bigint[];
+BEGIN
+    SELECT count(*) FILTER (WHERE here.is_inside), array_agg(here.fid) FILTER (WHERE NOT here.is_inside)
+    INTO found, at_edge
+    FROM unnest(firsts, beyonds) AS run (first, beyond)
+    CROSS JOIN LATERAL (
+        SELECT p.fid, p.shown_quadkey & of_columns > west_inside AND p.shown_quadkey & of_columns < east_inside
+                      AND p.shown_quadkey & of_rows > north_inside AND p.shown_quadkey & of_rows < south_inside AS is_inside
+        FROM place AS p
+        WHERE p.shown_quadkey >= run.first AND p.shown_quadkey < run.beyond AND p.licence <> 'display-only'
+          AND p.shown_quadkey & of_columns BETWEEN west AND east AND p.shown_quadkey & of_rows BETWEEN north AND south
+        OFFSET 0  -- run by run
+    ) AS here;
+    IF at_edge IS NOT NULL THEN
+        found := found + (SELECT count(*) FROM place AS p WHERE p.fid = ANY (at_edge) AND ST_Intersects(p.shown_geom, box));
+    END IF;
+    IF cardinality(cell_firsts) > 0 THEN
+        found := found + (
+            SELECT coalesce(sum(kept.items), 0)
+            FROM unnest(cell_firsts, cell_beyonds) AS run (first, beyond)
+            CROSS JOIN LATERAL (SELECT sum(c.items) AS items FROM place_cell AS c
+                                WHERE c.zoom = z AND c.cell >= run.first AND c.cell < run.beyond) AS kept
+        ) + (
+            SELECT coalesce(sum(d.items), 0)
+            FROM place_cell_delta AS d
+            WHERE d.quadkey & of_columns BETWEEN interleaved(inner_tiles[1], 0) AND interleaved(inner_tiles[2], 0)
+              AND d.quadkey & of_rows BETWEEN interleaved(0, inner_tiles[3]) AND interleaved(0, inner_tiles[4])
+        );
+    END IF;
+    RETURN found;
+END
+$$;
+
 -- The same behind a security barrier, for people who write their own queries: no function of theirs sees a row before it has
 -- passed.
 CREATE VIEW published.exportable_places WITH (security_barrier) AS SELECT * FROM published.place_items;

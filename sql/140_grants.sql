@@ -32,7 +32,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA published TO geoplatform_web;
 -- Direct SQL is bulk access: no display-only places, and only views behind a security barrier where rows are hidden.
 GRANT SELECT ON published.vintages, published.vintage_findings, published.territories, published.former_communes,
     published.regions, published.departments, published.epci, published.communes, published.commune_editions,
-    published.categories, published.exportable_places TO geoplatform_reader;
+    published.categories, published.exportable_places, published.layer_styles TO geoplatform_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA published TO geoplatform_web;
 -- Pure functions over their arguments, used by published functions and searches.
 GRANT USAGE ON SCHEMA geoplatform TO geoplatform_web;

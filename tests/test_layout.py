@@ -17,7 +17,7 @@ MAY: dict[str, set[str]] = {
     "geoplatform.config": {"geoplatform.errors"},
     "geoplatform.model": {"geoplatform.errors"},
     "geoplatform.succession": {"geoplatform.model"},
-    "geoplatform.cql2": {"geoplatform.model", "geoplatform.errors"},
+    "geoplatform.cql2": {"geoplatform.references", "geoplatform.model", "geoplatform.errors"},
     "geoplatform.references": {"geoplatform.errors"},
     "geoplatform.tabular": set(),
     "geoplatform.encode": {"geoplatform.model", "geoplatform.errors"},
@@ -53,6 +53,7 @@ MAY: dict[str, set[str]] = {
     "geoplatform.cli": {
         "geoplatform",
         "geoplatform.session",
+        "geoplatform.web",
         "geoplatform.tiles",
         "geoplatform.store",
         "geoplatform.model",

@@ -3,14 +3,13 @@
 From the web, which gives what a client wrote; to `store.filtering`, which makes a condition of it. Knows neither SQL nor HTTP.
 """
 
-from geoplatform.cql2.checking import CRS84, FUNCTIONS, Checked, Function, check
+from geoplatform.cql2.checking import FUNCTIONS, Checked, Function, check
 from geoplatform.cql2.from_json import parse_json
 from geoplatform.cql2.from_text import parse_text
 from geoplatform.cql2.tree import Limits, Property, Type
 from geoplatform.cql2.writing import to_json, to_text
 
 __all__ = [
-    "CRS84",
     "FUNCTIONS",
     "Checked",
     "Function",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import shapely
 
 from geoplatform.cql2.instants import moment
-from geoplatform.cql2.shapes import CRS84, Crs, shape_of
+from geoplatform.cql2.shapes import shape_of
 from geoplatform.cql2.tree import (
     ARITHMETIC,
     ARITY,
@@ -31,8 +31,7 @@ from geoplatform.cql2.tree import (
     type_of,
 )
 from geoplatform.errors import BadFilter
-
-__all__ = ["CRS84", "FUNCTIONS", "Checked", "Function", "check"]
+from geoplatform.references import CRS84, Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,10 @@ FUNCTIONS = {
 MARKS = ("\x01", "\x02")
 _LONGEST_EDGE = 1.0  # degrees; see store.filtering, which looks in a box around the geometry
 _LISTED = 40
+_TEMPORAL_HINTS = {
+    (Type.DATE, Type.TIMESTAMP): "; write DATE('…')",
+    (Type.TIMESTAMP, Type.DATE): "; write TIMESTAMP('…T00:00:00Z')",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +71,13 @@ class Checked:
     names: frozenset[str]
 
 
-def check(tree: Node, properties: Mapping[str, Property], crs: str = CRS84) -> Checked:
-    """The filter, ready for `store.filtering`. `crs`: address of the CRS that its geometries are written in, axes in its own order.
+def check(tree: Node, properties: Mapping[str, Property], crs: Reference = CRS84) -> Checked:
+    """The filter, ready for `store.filtering`. `crs`: the system that its geometries are written in.
 
     BadFilter for a property or function there is not, for operands of a wrong type, and for a geometry that is not valid or not
-    on the globe; BadParameter (`filter-crs`) for a CRS we do not know.
+    on the globe.
     """
-    checker = _Checker(properties, Crs(crs))
+    checker = _Checker(properties, crs)
     root = checker.node(tree)
     if type_of(root) is not Type.BOOLEAN:
         raise BadFilter(root.at, _shown(root), f"{_shown(root)} is no condition: it is neither true nor false")
@@ -84,7 +87,7 @@ def check(tree: Node, properties: Mapping[str, Property], crs: str = CRS84) -> C
 class _Checker:
     """Goes down the tree once. As deep as the tree, which the parsers hold within limits."""
 
-    def __init__(self, properties: Mapping[str, Property], crs: Crs) -> None:
+    def __init__(self, properties: Mapping[str, Property], crs: Reference) -> None:
         self._properties = properties
         self._crs = crs
         self.names: set[str] = set()
@@ -148,7 +151,7 @@ class _Checker:
                 one = first if kind in (None, Type.GEOMETRY) else other
                 raise BadFilter(one.at, _shown(one), f"{node.op} does not compare {_told(one)}")
             if kind is not against and not (kind.is_numeric and against.is_numeric):
-                hint = "; write TIMESTAMP('…T00:00:00Z')" if kind.is_temporal and against.is_temporal else ""
+                hint = _TEMPORAL_HINTS.get((kind, against), "")
                 raise BadFilter(
                     other.at,
                     _shown(other),

@@ -3,68 +3,25 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import pyproj
 import shapely
-from pyproj.exceptions import CRSError, ProjError
 from shapely.geometry.base import BaseGeometry
 
 from geoplatform.cql2.tree import Box, Geometry
-from geoplatform.errors import BadFilter, BadParameter
+from geoplatform.errors import BadFilter
+from geoplatform.references import Reference, to_lonlat
 
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-_URI = re.compile(
-    r"https?://www\.opengis\.net/def/crs/(?:(OGC/1\.3/CRS84|OGC/0/CRS84h)|EPSG/[0-9.]{1,10}/([0-9]{4,6}))"
-)
 _NOTHING = 1e-12  # degrees: a tenth of a micrometre; denormal numbers make PostgreSQL's arithmetic fail
 _STEPS = 20  # of each side of a box in a projected CRS, whose sides are no straight lines in degrees
 _FARTHEST = 1e9  # metres: no map of the Earth extends that far
 
 
-class Crs:
-    """How positions written in a CRS become degrees, longitude first. Positions have the CRS's own order of axes."""
-
-    def __init__(self, uri: str) -> None:
-        """BadParameter (`filter-crs`) unless it is CRS84 or a geographic or projected CRS of EPSG, as an OGC URI."""
-        match = _URI.fullmatch(uri)
-        if not match:
-            raise BadParameter("filter-crs", uri[:80], f"{uri[:80]!r} is no address of a CRS; there is {CRS84}")
-        self._transformer = None if match[1] else _transformer(match[2], uri)
-        self.is_geographic = self._transformer is None or _is_geographic(self._transformer)
-
-    def degrees(self, positions: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """(n, 2) longitudes and latitudes of (n, 2) positions; infinite where the CRS knows none."""
-        if self._transformer is None:
-            return positions
-        return np.column_stack(self._transformer.transform(positions[:, 0], positions[:, 1]))
-
-
-def _is_geographic(transformer: pyproj.Transformer) -> bool:
-    return transformer.source_crs is not None and bool(transformer.source_crs.is_geographic)
-
-
-@lru_cache(maxsize=64)
-def _transformer(code: str, uri: str) -> pyproj.Transformer:
-    try:
-        source = pyproj.CRS.from_epsg(int(code))
-    except CRSError as error:
-        raise BadParameter("filter-crs", uri, f"EPSG knows no CRS {code}") from error
-    if len(source.axis_info) != 2 or not (source.is_geographic or source.is_projected):
-        raise BadParameter("filter-crs", uri, f"EPSG:{code} is no CRS of longitude and latitude, or of a map")
-    try:
-        return pyproj.Transformer.from_crs(source, "OGC:CRS84")
-    except ProjError as error:
-        raise BadParameter("filter-crs", uri, f"EPSG:{code} cannot be turned into longitude and latitude") from error
-
-
-def shape_of(node: Geometry | Box, crs: Crs) -> BaseGeometry:
+def shape_of(node: Geometry | Box, crs: Reference) -> BaseGeometry:
     """The shape. BadFilter if it is not valid, or lies outside the globe. A collection of one kind of shape becomes their union."""
-    drawn = _box(node, crs) if isinstance(node, Box) else _in_degrees(_drawn(node), crs)
+    drawn = _box(node, crs) if isinstance(node, Box) else to_lonlat(_drawn(node), crs)
     _require_globe(drawn, node)
     shape = shapely.transform(drawn, lambda degrees: np.where(np.abs(degrees) < _NOTHING, 0.0, degrees))
     if not shapely.is_valid(shape):
@@ -76,10 +33,6 @@ def shape_of(node: Geometry | Box, crs: Crs) -> BaseGeometry:
 
 def _named(node: Geometry | Box) -> str:
     return "BBOX" if isinstance(node, Box) else node.kind
-
-
-def _in_degrees(shape: BaseGeometry, crs: Crs) -> BaseGeometry:
-    return shapely.transform(shape, crs.degrees)
 
 
 def _require_globe(shape: BaseGeometry, node: Geometry | Box) -> None:
@@ -96,11 +49,11 @@ def _require_globe(shape: BaseGeometry, node: Geometry | Box) -> None:
                 raise BadFilter(node.at, f"{value:.9g}", f"the {name} {value:.9g} is outside -{limit}..{limit}{hint}")
 
 
-def _box(node: Box, crs: Crs) -> BaseGeometry:
+def _box(node: Box, crs: Reference) -> BaseGeometry:
     half = len(node.bounds) // 2
     low, high = node.bounds[:2], node.bounds[half : half + 2]
     if crs.is_geographic:
-        (west, south), (east, north) = crs.degrees(np.array([low, high])).tolist()
+        (west, south), (east, north) = shapely.get_coordinates(to_lonlat(shapely.MultiPoint([low, high]), crs)).tolist()
         _require_globe(shapely.MultiPoint([(west, south), (east, north)]), node)
         _require_upright(south, north, node)
         if west <= east:
@@ -115,7 +68,7 @@ def _box(node: Box, crs: Crs) -> BaseGeometry:
         raise BadFilter(node.at, "BBOX", "this BBOX lies where its CRS knows no longitude and latitude")
     drawn = _rectangle(*low, *high)
     longest = max(high[0] - low[0], high[1] - low[1])
-    return _in_degrees(shapely.segmentize(drawn, longest / _STEPS) if longest else drawn, crs)
+    return to_lonlat(shapely.segmentize(drawn, longest / _STEPS) if longest else drawn, crs)
 
 
 def _require_upright(low: float, high: float, node: Box) -> None:

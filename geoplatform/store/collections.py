@@ -26,7 +26,8 @@ class Collection:
     `identifier`: column that is the id of its features; `order`: unique column in whose order all of them are read;
     `hidden`: columns that are no properties; `data`: whose revisions it depends on (`published.revision`);
     `day`: the date column that `datetime` asks, None where it has none; `editions`: its features in every vintage;
-    `rows`: the same features with fewer columns, quicker to count.
+    `rows`: the same features with fewer columns, quicker to count; `unescaped`: columns of texts that JSON takes as they are,
+    because the database allows no others.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Collection:
     day: str | None = None
     editions: Table | None = None
     rows: Table | None = None
+    unescaped: frozenset[str] = frozenset()
     is_editable: bool = False
 
     @cached_property
@@ -95,6 +97,9 @@ _EVERY = (
         ("places",),
         day="modified_on",
         rows=tables.place_item_rows,
+        unescaped=frozenset(
+            {"kind", "category", "licence", "source", "verdict", "commune_code", "commune_code_at_entry"}
+        ),
         is_editable=True,
     ),
 )

@@ -30,16 +30,35 @@ def get(connection: Connection, code: str, vintage: int | None = None) -> Commun
     return _commune(row)
 
 
-def succession(connection: Connection, code: str) -> tuple[FormerCommune | None, list[Commune]]:
-    """What became of a code that is no longer in force, with those of its successors that the active vintage has.
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """A code that is no longer in force, with those of its successors that the active vintage has: one at least."""
 
-    (None, []) if it never was one, no list of movements is loaded, or none of its successors is there.
+    former: FormerCommune
+    heirs: tuple[Commune, ...]
+
+
+def succession(connection: Connection, code: str) -> Succeeded:
+    """What became of a code that is no longer in force.
+
+    UnknownCommune if it never was one, no list of movements is loaded, or none of its successors is there.
     """
     row = connection.execute(select(former_communes).where(former_communes.c.code == code)).one_or_none()
     heirs = some(connection, row.successors) if row else []
     if row is None or not heirs:
-        return None, []
-    return FormerCommune(row.code, row.name, row.until_on, Succession(row.how), tuple(row.successors)), heirs
+        raise UnknownCommune(code)
+    former = FormerCommune(row.code, row.name, row.until_on, Succession(row.how), tuple(row.successors))
+    return Succeeded(former, tuple(heirs))
+
+
+def sought(connection: Connection, code: str, vintage: int | None = None) -> Commune | Succeeded:
+    """As `get`; today, a code that is no longer in force leads to who has its land."""
+    try:
+        return get(connection, code, vintage)
+    except UnknownCommune:
+        if vintage is not None:
+            raise
+        return succession(connection, code)
 
 
 def geometry_json(connection: Connection, code: str, vintage: int | None = None) -> str | None:

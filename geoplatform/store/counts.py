@@ -12,8 +12,8 @@ from geoplatform.errors import StoreBusy
 from geoplatform.store import features
 from geoplatform.store.collections import Collection
 from geoplatform.store.engine import Store
-from geoplatform.store.features import Wanted
 from geoplatform.store.revisions import Revisions
+from geoplatform.store.wanted import Wanted
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Counts:
 
     def _counted(self, collection: Collection, wanted: Wanted) -> int | None:
         if wanted.is_plain:  # an index counts it
-            with self._store.reading() as connection:
+            with self._store.reading(one_plan=True) as connection:
                 return features.count(connection, collection, wanted)
         try:
             with self._store.snapshot() as connection:

@@ -29,6 +29,8 @@ _TRIES = 4
 _LOADING_LOCK = 0x67656F6C  # "geol"
 _POOL_LIFETIME_S = 1800
 _CONNECT_TIMEOUT_S = 10
+#: Where a connection keeps how its statements are planned.
+_ONE_PLAN = "geoplatform.one_plan"
 #: How long to wait for a statement to end after each time that the server was told to end it.
 _PATIENCES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)
 
@@ -63,16 +65,22 @@ class Store:
         self._reader.dispose()
 
     @contextmanager
-    def reading(self, cancellation: Cancellation | None = None) -> Iterator[Connection]:
+    def reading(self, cancellation: Cancellation | None = None, *, one_plan: bool = False) -> Iterator[Connection]:
         """A connection on which every statement is its own read-only transaction.
 
-        StoreBusy also when `cancellation` ends its statement.
+        `one_plan`: what is asked again and again is planned once, whatever its values: for statements that one index answers, and
+        that take longer to be planned than to be run. StoreBusy also when `cancellation` ends its statement.
         """
         with (
             _translating(),
             self._reader.connect() as connection,
             cancellation.of(driver(connection)) if cancellation else nullcontext(),
         ):
+            held = connection.connection.info
+            if held.get(_ONE_PLAN, False) != one_plan:
+                mode = "force_generic_plan" if one_plan else "auto"
+                connection.exec_driver_sql(f"SET plan_cache_mode = {mode}")
+                held[_ONE_PLAN] = one_plan
             yield connection
 
     @contextmanager
@@ -207,6 +215,7 @@ def _pool(url: str, settings: dict[str, str], size: int, *, autocommit: bool) ->
         poolclass=QueuePool,
         pool_size=size,
         max_overflow=0,
+        pool_use_lifo=True,  # statements stay prepared on the connections that are used
         hide_parameters=True,  # they are what people wrote: nothing for a log
         pool_recycle=_POOL_LIFETIME_S,
         isolation_level="AUTOCOMMIT" if autocommit else "READ COMMITTED",

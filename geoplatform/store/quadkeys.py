@@ -14,24 +14,111 @@ import numpy.typing as npt
 import shapely
 
 _Whole = npt.NDArray[np.int64]
+Runs = list[tuple[int, int]]
+_Line = range | list[int]
 
 _KEY_ZOOM = 31
+_SIDE = 1 << _KEY_ZOOM
 _MOST_CELLS = 48
+_MOST_OF_BOX = 400
+_FEW_BITS = 5
 _FINER = 3  # zooms at which an edge is looked at more closely
 #: Beyond it Web Mercator has no tile, and a place no quadkey.
 LARGEST_LATITUDE = 85.0511
 _SLACK = 1e-9
 
 
-def ranges(area: shapely.Geometry) -> list[tuple[int, int]]:
+def ranges(area: shapely.Geometry) -> Runs:
     """[(first, beyond), …] in ascending order, which hold the quadkeys of all that lies in the area (degrees, CRS84).
 
     They hold more than that: whoever reads them looks at each position. None is empty and no two touch.
     """
+    if (edges := _edges_of(area)) is not None:
+        left, right, top, bottom = _widened(edges)
+        shift = max(0, max(right - left, bottom - top).bit_length() - _FEW_BITS)
+        while ((right >> shift) - (left >> shift) + 1) * ((bottom >> shift) - (top >> shift) + 1) > _MOST_OF_BOX:
+            shift += 1
+        across, down = range(left >> shift, (right >> shift) + 1), range(top >> shift, (bottom >> shift) + 1)
+        return _scaled(_runs((across, down)), shift)
     return _merged([_cells(part) for part in shapely.get_parts(area)])
 
 
-def parted(area: shapely.Geometry) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How what lies in a box is counted: cells of zoom `level` that lie inside, and keys around them.
+
+    `inner`, `edges`: tiles of zoom 31 that the cells fill, and in which the box's edges lie: least and greatest column from the
+    west, then row from the north. `inner` is empty where no cell lies inside.
+    """
+
+    level: int
+    cells: Runs
+    inner: list[int]
+    around: Runs
+    edges: list[int]
+
+
+def counted(area: shapely.Geometry, levels: range) -> Counted | None:
+    """A rectangle along meridians and parallels (degrees) as it is counted in one of these levels; None for any other area."""
+    edges = _edges_of(area)
+    if edges is None:
+        return None
+    left, right, top, bottom = edges
+    for level in reversed(levels):
+        shift = _KEY_ZOOM - level
+        # What begins beyond the tile of an edge and one more lies inside, whatever the last bit of the edge.
+        columns = range((left + 1 >> shift) + 1, right - 1 >> shift)
+        rows = range((top + 1 >> shift) + 1, bottom - 1 >> shift)
+        if len(columns) * len(rows) <= _MOST_OF_BOX:
+            break
+    if not columns or not rows:
+        return Counted(levels[-1], [], [], ranges(area), list(edges))
+    inner = [columns[0] << shift, (columns[-1] + 1 << shift) - 1, rows[0] << shift, (rows[-1] + 1 << shift) - 1]
+    west, east, north, south = (side >> shift for side in _widened(edges))
+    across, down = range(west, east + 1), range(north, south + 1)
+    beside, beyond = [x for x in across if x not in columns], [y for y in down if y not in rows]
+    around = _runs((across, beyond), (beside, rows))
+    return Counted(level, _runs((columns, rows)), inner, _scaled(around, shift), list(edges))
+
+
+def _edges_of(area: shapely.Geometry) -> tuple[int, int, int, int] | None:
+    """Columns and rows of zoom 31 in which the edges of a rectangle lie, None for any other area."""
+    if area.geom_type != "Polygon" or area.area != shapely.envelope(area).area:
+        return None
+    west, south, east, north = area.bounds
+    left, right, top, bottom = (
+        min(_SIDE - 1, int(end * _SIDE)) for end in (_across(west), _across(east), _down(north), _down(south))
+    )
+    return left, right, top, bottom
+
+
+def _widened(edges: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """A tile more on each side, for arithmetic is not everywhere the same in its last bit."""
+    left, right, top, bottom = edges
+    return max(left - 1, 0), min(right + 1, _SIDE - 1), max(top - 1, 0), min(bottom + 1, _SIDE - 1)
+
+
+def _runs(*rectangles: tuple[_Line, _Line]) -> Runs:
+    """The keys of some rectangles of columns and rows that do not overlap, as ranges."""
+    keys = np.concatenate(
+        [(_spread(_line(across))[:, None] | _spread(_line(down)) << 1).ravel() for across, down in rectangles]
+    )
+    keys.sort()
+    breaks = np.flatnonzero(keys[1:] - keys[:-1] > 1)
+    firsts = keys[np.concatenate([[0], breaks + 1])]
+    return list(zip(firsts.tolist(), (keys[np.append(breaks, len(keys) - 1)] + 1).tolist(), strict=True))
+
+
+def _line(numbers: _Line) -> _Whole:
+    return np.array(numbers, np.int64) if isinstance(numbers, list) else np.arange(numbers.start, numbers.stop)
+
+
+def _scaled(spans: Runs, shift: int) -> Runs:
+    """Ranges of keys of a zoom as ranges of quadkeys."""
+    return [(first << 2 * shift, beyond << 2 * shift) for first, beyond in spans]
+
+
+def parted(area: shapely.Geometry) -> tuple[Runs, Runs]:
     """(ranges of what lies in the area for certain, ranges of what lies at its edge): for counting without looking at each."""
     whole: list[_Cells] = []
     edge: list[_Cells] = []
@@ -80,11 +167,10 @@ def _cells(part: shapely.Geometry) -> _Cells:
     x, y = np.meshgrid(np.arange(columns[0], columns[1] + 1), np.arange(rows[0], rows[1] + 1))
     cells = _Cells(z, x.ravel(), y.ravel())
     shapely.prepare(part)
-    is_box = shapely.area(part) == shapely.area(shapely.envelope(part))
-    return cells if is_box else cells.chosen(shapely.intersects(part, _tiles(cells)))
+    return cells.chosen(shapely.intersects(part, _tiles(cells)))
 
 
-def _merged(cells: list[_Cells]) -> list[tuple[int, int]]:
+def _merged(cells: list[_Cells]) -> Runs:
     """Ranges of all these, those that touch made one."""
     shifts = [2 * (_KEY_ZOOM - some.zoom) for some in cells]
     keys = [interleaved(some.x, some.y) for some in cells]

@@ -1,4 +1,5 @@
-"""Named logins for QGIS and analysts: members of `geoplatform_reader`. From the command line; to PostgreSQL.
+"""Named logins for QGIS and analysts, members of `geoplatform_reader`, and the styles they find. From the command line; to
+PostgreSQL.
 
 Made here, not in the SQL files: roles belong to the server, and whether there are any is its operator's choice.
 """
@@ -6,21 +7,54 @@ Made here, not in the SQL files: roles belong to the server, and whether there a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Connection, delete, insert
 
 from geoplatform.errors import Misuse, StoreUnavailable, Unknown
+from geoplatform.store import tables
 
 _NAME = re.compile(r"(?!pg_|geoplatform)[a-z][a-z0-9_]{0,62}", re.ASCII)
 #: Settings do not come with membership: each login has its own.
 _SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": "30s", "jit": "off"}
+#: Where QGIS finds `layer_styles`.
+_SEARCHED = ("public", "published")
 _CONNECTIONS = 5
 _OURS = "Made by geoplatform db reader"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerStyle:
+    """How QGIS draws a view of `published`. `qml`, `sld`: XML documents in UTF-8; one style of a view is its default."""
+
+    view: str
+    name: str
+    qml: bytes
+    sld: bytes
+    is_default: bool
+
+
+def keep_styles(connection: Connection, styles: Sequence[LayerStyle]) -> None:
+    """Have these and no others in `published.layer_styles`. In a transaction of the owner's."""
+    kept = tables.layer_style
+    connection.execute(delete(kept))
+    rows = [
+        {"layer": s.view, "name": s.name, "qml": _xml(s.qml), "sld": _xml(s.sld), "is_default": s.is_default}
+        for s in styles
+    ]
+    connection.execute(insert(kept), rows)
+
+
+def _xml(document: bytes) -> str:
+    """As PostgreSQL takes it: a text is in the encoding of the connection, whatever its head says."""
+    head, mark, rest = document.decode().partition("?>")
+    return rest.lstrip() if mark and head.startswith("<?xml") else document.decode()
 
 
 def create(url: str, name: str, password: str) -> dict[str, str]:
@@ -48,6 +82,8 @@ def create(url: str, name: str, password: str) -> dict[str, str]:
             connection.execute(
                 sql.SQL("ALTER ROLE {} SET {} = {}").format(role, sql.Identifier(setting), sql.Literal(value))
             )
+        searched = sql.SQL(", ").join(map(sql.Identifier, _SEARCHED))
+        connection.execute(sql.SQL("ALTER ROLE {} SET search_path = {}").format(role, searched))
         connection.execute(sql.SQL("COMMENT ON ROLE {} IS {}").format(role, sql.Literal(_OURS)))
         server = connection.info
         told = {"host": server.host, "port": str(server.port), "database": server.dbname}

@@ -18,11 +18,14 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from geoplatform.errors import StoreUnavailable
 from geoplatform.store.engine import Store
 
 log = logging.getLogger(__name__)
 
 _HOLDS_S = 0.25
+#: So long after it was last asked in vain an old revision still stands.
+_OUTLIVES_S = 60.0
 _QUERY = text("SELECT revision, changed_at, items FROM published.revision(:data)")
 
 
@@ -48,14 +51,20 @@ class Revisions:
         self._last_write: mmap.mmap | bytearray = _shared(folder) if folder else bytearray(8)
 
     def of(self, data: str) -> Revision:
-        """The revision of `places` or `limits`."""
+        """The revision of `places` or `limits`. StoreUnavailable if the database is away and has been for a minute."""
         found = self._known.get(data)
         if found and found[1] > time.monotonic() and found[2] == self._written():
             return found[0]
         with self._asking:
             written, until = self._written(), time.monotonic() + _HOLDS_S  # both from before the database is asked
-            with self._store.reading() as connection:
-                row = connection.execute(_QUERY, {"data": data}).one()
+            try:
+                with self._store.reading() as connection:
+                    row = connection.execute(_QUERY, {"data": data}).one()
+            except StoreUnavailable:
+                # Nobody writes to a database that is away: who has an answer already may keep it meanwhile.
+                if found and time.monotonic() < found[1] + _OUTLIVES_S:
+                    return found[0]
+                raise
             told = Revision(row.revision, row.changed_at, row.items)
             self._known[data] = told, until, written
             return told

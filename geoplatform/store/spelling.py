@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import Column, Date, Double, Numeric, Text, Uuid, cast, func, literal_column
+from sqlalchemy import Column, Date, Double, Integer, Numeric, Text, Uuid, cast, func, literal_column
 from sqlalchemy.dialects.postgresql import REAL
 from sqlalchemy.sql import ColumnElement, FromClause
 
@@ -42,11 +42,11 @@ class AsFeature:
         alias = rows.name  # type: ignore[attr-defined]
         names = [column.name for column in collection.columns]
         shown = names if self.names is None else [name for name in names if name in self.names]
-        members = [f"'{_label(name, number)}' || {_json(collection, alias, name)}" for number, name in enumerate(shown)]
-        properties = " || ".join(members) or "''"
-        geometry = self._geometry(collection, alias) if self.with_geometry else "'null'"
-        head = f"""'{{"type":"Feature","id":"' || {alias}.{collection.identifier} || '","geometry":' || {geometry}"""
-        return [literal_column(f"""{head} || ',"properties":{{' || {properties} || '}}}}'""")]
+        pieces = ["""'{"type":"Feature","id":"'""", f"{alias}.{collection.identifier}", """'","geometry":'"""]
+        pieces += [self._geometry(collection, alias) if self.with_geometry else "'null'", """',"properties":{'"""]
+        for number, name in enumerate(shown):
+            pieces += [f"'{_label(name, number)}'", _json(collection, alias, name)]
+        return [literal_column(f"concat({', '.join(pieces)}, '}}}}')")]
 
     def _geometry(self, collection: Collection, alias: str) -> str:
         shape = f"{alias}.{GEOMETRY}"
@@ -66,11 +66,15 @@ def _label(name: str, number: int) -> str:
 
 
 def _json(collection: Collection, alias: str, name: str) -> str:
-    """SQL that spells a column as JSON."""
-    value = f"{alias}.{name}"
+    """SQL that spells a column as JSON. `to_json` looks up what it is given for each value: where that shows, it is not asked."""
+    value, column = f"{alias}.{name}", collection.table.c[name]
     places = _rounding(collection, name)
     if places is not None:
-        value = f"round({value}::numeric, {places})"
+        return f"coalesce(round({value}::numeric, {places})::text, 'null')"
+    if isinstance(column.type, Integer):
+        return f"coalesce({value}::text, 'null')"
+    if name in collection.unescaped or isinstance(column.type, Date):
+        return f"""coalesce('"' || {value} || '"', 'null')"""
     return f"coalesce(to_json({value})::text, 'null')"
 
 

@@ -23,11 +23,26 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    func,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 from sqlalchemy.types import UserDefinedType
 
 metadata = MetaData()
+
+
+class Xml(UserDefinedType[str]):
+    """An XML document, which SQLAlchemy has no type for; as text on this side."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Its name in SQL."""
+        return "xml"
+
+    def bind_expression(self, bindvalue: Any) -> Any:
+        """A text is parsed."""
+        return func.xml(bindvalue)
 
 
 class Xid8(UserDefinedType[int]):
@@ -219,6 +234,31 @@ changes = Table(
     schema="published",
 )
 
+layer_style = Table(
+    "layer_style",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *(Column(text, Text, nullable=False) for text in ("layer", "name")),
+    *(Column(xml, Xml, nullable=False) for xml in ("qml", "sld")),
+    Column("is_default", Boolean, nullable=False),
+    Column("kept_at", DateTime(timezone=True), nullable=False),
+    schema="geoplatform",
+)
+
+layer_styles = Table(
+    "layer_styles",
+    metadata,
+    Column("id", Integer),
+    *(Column(f"f_{part}", Text) for part in ("table_catalog", "table_schema", "table_name", "geometry_column")),
+    Column("stylename", Text),
+    *(Column(xml, Xml) for xml in ("styleqml", "stylesld")),
+    Column("useasdefault", Boolean),
+    *(Column(text, Text) for text in ("description", "owner")),
+    Column("ui", Xml),
+    Column("update_time", DateTime),
+    schema="published",
+)
+
 place = Table(
     "place",
     metadata,
@@ -248,6 +288,7 @@ place_cell = Table(
     Column("cell", BigInteger, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("places", Integer, nullable=False),
+    Column("items", Integer, nullable=False),
     Column("sum_x", BigInteger, nullable=False),
     Column("sum_y", BigInteger, nullable=False),
     schema="geoplatform",
@@ -259,6 +300,7 @@ place_cell_delta = Table(
     Column("quadkey", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("places", SmallInteger, nullable=False),
+    Column("items", SmallInteger, nullable=False),
     Column("x", BigInteger, nullable=False),
     Column("y", BigInteger, nullable=False),
     schema="geoplatform",

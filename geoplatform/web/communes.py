@@ -17,9 +17,10 @@ from flask import (
 from werkzeug.wrappers import Response as AnyResponse
 
 from geoplatform import encode
-from geoplatform.errors import BadParameter, UnknownCommune
-from geoplatform.model import Commune, FormerCommune, Place, Vintage, commune_code
+from geoplatform.errors import BadParameter
+from geoplatform.model import Commune, Place, Vintage, commune_code
 from geoplatform.store import communes, places, vintages
+from geoplatform.store.communes import Succeeded
 from geoplatform.store.engine import Store
 from geoplatform.web import context, params
 from geoplatform.web.limits import counted
@@ -57,13 +58,9 @@ def page(code: str) -> AnyResponse:
     wanted, then = params.page_format(), context.asked_vintage()
     number = then.id if then else None
     with context.store().reading() as connection:
-        try:
-            commune = communes.get(connection, known, number)
-        except UnknownCommune:
-            former, heirs = communes.succession(connection, known) if then is None else (None, [])
-            if former is None:
-                raise
-            return _succeeded(former, heirs, wanted)
+        commune = communes.sought(connection, known, number)
+        if isinstance(commune, Succeeded):
+            return _succeeded(commune, wanted)
         if wanted == "geojson":
             return _geojson(encode.commune_feature(commune, communes.geometry_json(connection, known, number)))
         counts = places.counts_of_commune(connection, known, number)
@@ -81,10 +78,9 @@ def page(code: str) -> AnyResponse:
     return context.page("commune.html", **shown)  # after the connection is given back: the page asks for one too
 
 
-def _succeeded(
-    former: FormerCommune, heirs: list[Commune], wanted: str, endpoint: str = "communes.page", **which: Any
-) -> AnyResponse:
+def _succeeded(found: Succeeded, wanted: str, endpoint: str = "communes.page", **which: Any) -> AnyResponse:
     """308 to the only successor; else 300 with all of them, as a page or as JSON."""
+    former, heirs = found.former, found.heirs
     if len(heirs) == 1:
         return redirect(url_for(endpoint, code=heirs[0].code, **which) + _query(), 308)
     if wanted == "html":
@@ -116,13 +112,9 @@ def dump(code: str, suffix: str) -> AnyResponse:
     store, then = context.store(), context.asked_vintage()
     number = then.id if then else None
     with store.reading() as connection:
-        try:
-            commune = communes.get(connection, known, number)
-        except UnknownCommune:
-            former, heirs = communes.succession(connection, known) if then is None else (None, [])
-            if former is None:
-                raise
-            return _succeeded(former, heirs, "json", "communes.dump", suffix=suffix)
+        commune = communes.sought(connection, known, number)
+    if isinstance(commune, Succeeded):
+        return _succeeded(commune, "json", "communes.dump", suffix=suffix)
     vintage = then or context.active_vintage()
     head = encode.places_head(commune, vintage.attribution if vintage else None)
     rows = _rows(store, known, number)

@@ -14,7 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from geoplatform.errors import BadMediaType, BadParameter, BadPoint, NotAuthorised
 from geoplatform.model import LonLat, TileAddress
 
-_JSON_TYPES = ("application/geo+json", "application/json", "application/merge-patch+json")
+JSON_TYPES = ("application/geo+json", "application/json", "application/merge-patch+json")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _PROGRAMS = ("/api/", "/tiles/", "/health/")
 
@@ -121,8 +121,8 @@ def body() -> bytes:
 
 def json_of(data: bytes) -> Any:
     """A request's body as JSON. BadMediaType, or BadParameter with line and column, if it is none."""
-    if request.mimetype not in _JSON_TYPES:
-        raise BadMediaType("Content-Type", request.mimetype, "is not one of " + ", ".join(_JSON_TYPES))
+    if request.mimetype not in JSON_TYPES:
+        raise BadMediaType("Content-Type", request.mimetype, "is not one of " + ", ".join(JSON_TYPES))
     try:
         return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:

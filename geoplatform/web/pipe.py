@@ -5,6 +5,7 @@ wait while nobody reads, and tells him when nobody will. From `web.gateway`.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import select
 import socket
@@ -19,6 +20,8 @@ from pathlib import Path
 #: A reader that takes nothing for so long holds a thread of ours no longer.
 _STALLED_S = 60
 _OPENED_WITHIN_S = 5.0
+#: Bytes: the most that the system gives without a privilege. With 64 kB, writer and reader wake each other for each.
+_HOLDS = 1 << 20
 
 
 class Gone(Exception):
@@ -74,7 +77,10 @@ def _opened(path: str, left: threading.Event) -> int:
     deadline = time.monotonic() + _OPENED_WITHIN_S
     while not left.is_set() and time.monotonic() < deadline:
         try:
-            return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            number = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            with suppress(OSError):  # a user has so many pages for pipes; then it is as large as it was
+                fcntl.fcntl(number, fcntl.F_SETPIPE_SZ, _HOLDS)
+            return number
         except OSError as error:
             if error.errno != errno.ENXIO:
                 raise

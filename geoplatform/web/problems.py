@@ -93,7 +93,8 @@ def _members(error: GeoplatformError) -> dict[str, Any]:
 def _parameter(problem: BadParameter) -> dict[str, Any]:
     value = problem.value
     shown = value if value is None or isinstance(value, bool | int) else str(value)[:200]
-    return {"parameter": problem.parameter, "value": shown, "detail": problem.reason}
+    told = {"parameter": problem.parameter, "value": shown, "detail": problem.reason}
+    return {**told, "allowed": problem.facts["allowed"]} if "allowed" in problem.facts else told
 
 
 def _public_reason(error: GeoplatformError) -> str:

@@ -127,8 +127,13 @@ def postgis(connection, view, geometry_type):
     source.setWkbType(QgsWkbTypes.parseType(geometry_type))
     layer = QgsVectorLayer(source.uri(False), view, "postgres")
     found = list(layer.getFeatures())
-    told = {"valid": layer.isValid(), "error": layer.error().message(), "writable": layer.startEditing()}
-    return told | {"ids": len({feature.id() for feature in found}), "crs": layer.crs().authid()}
+    looks = layer.renderer().symbols(QgsRenderContext())
+    return told_of(layer) | {
+        "writable": layer.startEditing(),
+        "ids": len({feature.id() for feature in found}),
+        "colours": [symbol.color().name() for symbol in looks],
+        "edges": [symbol.symbolLayer(0).strokeColor().name() for symbol in looks],
+    }
 
 
 program = QgsApplication([], False)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import threading
+import urllib.error
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -46,6 +50,60 @@ def saved(served, tmp_path):
         return file
 
     return save
+
+
+@pytest.fixture
+def overheard(served):
+    """An address that passes everything on to the server, and the requests that came by."""
+    asked = []
+
+    class Between(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            asked.append(self.path)
+            request = urllib.request.Request(
+                served.url + self.path, headers={**self.headers, "Accept-Encoding": "identity"}
+            )
+            try:
+                answer = urllib.request.urlopen(request, timeout=30)
+            except urllib.error.HTTPError as refused:
+                answer = refused
+            with answer:
+                body = answer.read()
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                        self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_OPTIONS = do_GET
+
+        def log_message(self, *words):
+            pass
+
+    between = ThreadingHTTPServer(("127.0.0.1", 0), Between)
+    thread = threading.Thread(target=between.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{between.server_port}", asked
+    between.shutdown()
+    thread.join()
+    between.server_close()
+
+
+def test_qgis_asks_for_what_the_map_shows_and_follows_every_page(served, qgis, overheard):
+    address, asked = overheard
+    normandy = ("-2.0", "48.2", "1.8", "50.1")
+    told = qgis("collection", address, "communes", *normandy)
+    query = "SELECT count(*) FROM published.communes WHERE ST_Intersects(geom, ST_MakeEnvelope(%s, %s, %s, %s, 4326))"
+    assert told["ids"] == served.database.rows(query, *map(float, normandy))[0][0] > 2_000
+    pages = [parse_qs(urlsplit(path).query) for path in asked if "/collections/communes/items?" in path]
+    boxed = [page for page in pages if "bbox" in page]
+    assert {tuple(map(float, page["bbox"][0].split(","))) for page in boxed} == {tuple(map(float, normandy))}
+    followed = [page["cursor"][0] for page in boxed if "cursor" in page]
+    assert len(followed) == len(set(followed)) >= 2
 
 
 @pytest.mark.parametrize("name", ["communes", "departments", "regions", "epci", "territories", "places"])
@@ -99,7 +157,7 @@ def test_the_form_of_places_has_french_names_choices_and_locks(qgis, saved, tmp_
     assert "lieux : contributrices et contributeurs" in places["attribution"]
 
 
-@pytest.mark.parametrize("name", ["communes", "departments", "places", "tiles"])
+@pytest.mark.parametrize("name", ["communes", "departments", "regions", "epci", "places", "tiles"])
 def test_a_definition_adds_its_layer(qgis, saved, name):
     told = qgis("definition", saved(f"{name}.qlr"))
     assert (told["done"], told["problem"]) == (True, "")
@@ -107,7 +165,7 @@ def test_a_definition_adds_its_layer(qgis, saved, name):
 
 
 @pytest.mark.parametrize("suffix", ["qml", "sld"])
-@pytest.mark.parametrize("name", ["communes", "departments", "places"])
+@pytest.mark.parametrize("name", ["communes", "departments", "regions", "epci", "places"])
 def test_a_style_is_taken(served, qgis, saved, name, suffix):
     told = qgis("style", saved(f"{name}.{suffix}"), served.url, name)
     assert told["done"], told["message"]
@@ -138,3 +196,13 @@ def test_the_database_is_read_by_a_login_of_its_own(served, qgis, login, view, g
     assert told["crs"] == "EPSG:4326"
     assert told["ids"] == served.database.rows(f"SELECT count(*) FROM published.{view} WHERE geom IS NOT NULL")[0][0]
     assert not told["writable"]
+
+
+def test_the_database_itself_tells_qgis_how_its_views_look(qgis, login):
+    places = qgis("postgis", login, "exportable_places", "Point")
+    assert places["renderer"] == "categorizedSymbol"
+    assert places["colours"] == [COLOURS[f"kind-{kind}"] for kind in ("merchant", "service", "association", "project")]
+    assert places["aliases"]["opening_hours"] == "Horaires"
+    assert places["widgets"]["category"] == "ValueMap"
+    edges = {view: qgis("postgis", login, view, "MultiPolygon")["edges"] for view in ("regions", "communes")}
+    assert edges == {"regions": [COLOURS["map-department"]], "communes": [COLOURS["map-line"]]}

@@ -9,8 +9,9 @@ import pytest
 from geoalchemy2 import Geometry
 from sqlalchemy import Boolean, Column, Date, DateTime, Double, Integer, MetaData, Table, Text, Uuid, select
 
-from geoplatform.cql2 import CRS84, Property, Type, check, parse_text
+from geoplatform.cql2 import Property, Type, check, parse_text
 from geoplatform.cql2.tree import Node
+from geoplatform.references import CRS84, Reference
 from geoplatform.store.engine import Store
 from geoplatform.store.filtering import condition
 from tests.conftest import Database, cloned
@@ -50,13 +51,13 @@ class Asked:
     store: Store
     database: Database
 
-    def of(self, tree: Node, crs: str = CRS84) -> list[int]:
+    def of(self, tree: Node, crs: Reference = CRS84) -> list[int]:
         """Numbers of the rows that a filter takes."""
         asked = select(ASKED.c.id).where(condition(check(tree, PROPERTIES, crs), dict(ASKED.c))).order_by(ASKED.c.id)
         with self.store.reading() as connection:
             return list(connection.execute(asked).scalars())
 
-    def __call__(self, text: str, crs: str = CRS84) -> list[int]:
+    def __call__(self, text: str, crs: Reference = CRS84) -> list[int]:
         return self.of(parse_text(text), crs)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from geoplatform.errors import BadFilter
+from geoplatform.references import named
 
-LAMBERT_93 = "http://www.opengis.net/def/crs/EPSG/0/2154"
-REUNION = "http://www.opengis.net/def/crs/EPSG/0/2975"
-LATITUDE_FIRST = "http://www.opengis.net/def/crs/EPSG/0/4326"
-MERCATOR = "https://www.opengis.net/def/crs/EPSG/0/3857"
+LAMBERT_93, REUNION, LATITUDE_FIRST, MERCATOR = (
+    named(f"http://www.opengis.net/def/crs/EPSG/0/{code}", "filter-crs") for code in (2154, 2975, 4326, 3857)
+)
 
 
 @pytest.mark.parametrize(

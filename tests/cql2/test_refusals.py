@@ -8,7 +8,7 @@ import pytest
 
 from geoplatform.cql2 import Limits, check, parse_json, parse_text, to_text
 from geoplatform.cql2.tree import BODY_LIMITS, Literal, Type
-from geoplatform.errors import BadFilter, BadParameter, Misuse
+from geoplatform.errors import BadFilter, Misuse
 from geoplatform.store.filtering import condition
 from geoplatform.web.problems import STATUS
 from tests.cql2.conftest import PROPERTIES
@@ -214,21 +214,6 @@ def test_what_has_no_end_is_refused_all_the_same():
 def test_text_cannot_say_a_backslash_before_a_quote(value):
     with pytest.raises(BadFilter, match="can only be said in JSON"):
         to_text(Literal(value, Type.STRING))
-
-
-@pytest.mark.parametrize(
-    ("crs", "reason"),
-    [
-        ("EPSG:4326", "is no address of a CRS"),
-        ("http://www.opengis.net/def/crs/EPSG/0/999999", "EPSG knows no CRS 999999"),
-        ("http://www.opengis.net/def/crs/EPSG/0/5720", "EPSG:5720 is no CRS of longitude and latitude, or of a map"),
-        ("http://www.opengis.net/def/crs/EPSG/0/4978", "EPSG:4978 is no CRS of longitude and latitude, or of a map"),
-    ],
-)
-def test_a_crs_we_do_not_know_is_refused(crs, reason):
-    with pytest.raises(BadParameter, match=reason) as caught:
-        check(parse_text("TRUE"), PROPERTIES, crs)
-    assert caught.value.parameter == "filter-crs"
 
 
 def test_a_property_without_column_is_our_mistake():

@@ -7,10 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import shapely
+import shapely.affinity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geoplatform.store.quadkeys import interleaved, parted, ranges
+from geoplatform.store.quadkeys import counted, interleaved, parted, ranges
 
 SIDES = st.floats(-179.9, 179.9), st.floats(-84.9, 84.9), st.floats(1e-9, 40), st.floats(1e-9, 40)
 
@@ -75,3 +76,34 @@ def test_a_key_is_what_the_database_makes_of_a_position(database):
 @pytest.mark.parametrize("box", [(-180, -90, 180, 90), (0, 0, 0, 0), (2, 48, 2, 49)])
 def test_a_box_may_be_the_world_a_line_or_a_point(box):
     assert ranges(shapely.box(*box))
+
+
+@settings(max_examples=300, deadline=None)
+@given(*SIDES, st.integers(0, 2**31))
+def test_what_is_counted_of_a_box_is_inside_its_cells_or_around_them_and_never_both(west, south, width, height, seed):
+    box = shapely.box(west, south, min(180.0, west + width), min(85.0, south + height))
+    how = counted(box, range(3, 15))
+    west, south, east, north = box.bounds
+    dice = np.random.default_rng(seed)
+    wide, high = east - west, north - south
+    points = dice.uniform((west - wide / 4, south - high / 4), (east + wide / 4, north + high / 4), (60, 2))
+    points[:4] = [(west, south), (east, north), (west, north), (east, south)]
+    points = np.clip(points, (-179.999999, -85), (179.999999, 85))
+    cells = [(first << 62 - 2 * how.level, beyond << 62 - 2 * how.level) for first, beyond in how.cells]
+    assert cells == sorted(cells)
+    assert how.around == sorted(how.around)
+    for (lon, lat), key in zip(points, keys_of(points), strict=True):
+        inside = holds(cells, key)
+        assert not (inside and holds(how.around, key))
+        assert not inside or (west < lon < east and south < lat < north)
+        assert inside or holds(how.around, key) or not (west <= lon <= east and south <= lat <= north)
+    if how.cells:
+        left, right, top, bottom = how.inner
+        assert sum(beyond - first for first, beyond in cells) == (right - left + 1) * (bottom - top + 1)
+
+
+def test_only_boxes_are_counted_by_their_edges():
+    box = shapely.box(0, 0, 1, 1)
+    assert counted(box, range(3, 15)) is not None
+    for other in (box.buffer(0.1), shapely.MultiPolygon([box]), shapely.Point(0, 0), shapely.affinity.rotate(box, 10)):
+        assert counted(other, range(3, 15)) is None

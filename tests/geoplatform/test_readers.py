@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from xml.etree import ElementTree
 
 import psycopg
 import pytest
@@ -71,6 +72,37 @@ def test_a_reader_is_limited_from_its_first_statement(database, reader):
     limit, kept = database.rows("SELECT rolconnlimit, rolpassword FROM pg_authid WHERE rolname = %s", NAME)[0]
     assert limit == 5
     assert kept.startswith("SCRAM-SHA-256$")
+
+
+def test_a_reader_finds_how_each_view_looks_where_qgis_seeks_it(database, reader):
+    query = "SELECT f_table_name, stylename, useasdefault FROM layer_styles WHERE f_table_catalog = current_database()"
+    with connected(reader) as connection:
+        found = connection.execute(query).fetchall()
+        titles = {
+            "communes": ("Communes (en)", "Communes (fr)"),
+            "departments": ("Departments (en)", "Départements (fr)"),
+            "epci": ("Intermunicipalities (en)", "Intercommunalités (fr)"),
+            "exportable_places": ("Lieux (fr)", "Places (en)"),
+            "regions": ("Regions (en)", "Régions (fr)"),
+        }
+        assert set(found) == {(view, title, "(fr)" in title) for view, both in titles.items() for title in both}
+        assert len(found) == len(set(found))
+        documents = connection.execute("SELECT styleqml::text, stylesld::text FROM layer_styles").fetchall()
+        views = {name for (name,) in connection.execute("SELECT f_table_name FROM layer_styles")}
+        assert all(connection.execute(f"SELECT geom FROM {view} LIMIT 0").description for view in views)
+    assert all(root.tag.endswith("qgis") for root in (ElementTree.fromstring(qml) for qml, _ in documents))
+    assert all(ElementTree.fromstring(sld).tag.endswith("StyledLayerDescriptor") for _, sld in documents)
+
+
+def test_another_login_finds_the_styles_of_this_program_and_none_twice(database, reader):
+    with database.connect() as connection:
+        connection.execute("UPDATE geoplatform.layer_style SET name = name || ' of yesterday'")
+    other = f"{NAME}_too"
+    assert geoplatform(database, "db", "reader", other).returncode == 0
+    assert geoplatform(database, "db", "reader", "--drop", other).returncode == 0
+    assert database.rows(
+        "SELECT count(*), count(*) FILTER (WHERE name LIKE '%%yesterday') FROM geoplatform.layer_style"
+    ) == [(10, 0)]
 
 
 def test_a_reader_comes_in_by_its_password_only(reader):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import zstandard
-from flask import Response, request
+from flask import Response, g, request
+from isal import isal_zlib
 from werkzeug.datastructures import Headers
 
 from geoplatform import __version__
@@ -21,7 +22,9 @@ PREFIX = "/ogc"
 #: A proxy or browser may keep an answer but asks whether it still holds.
 _FRESH = "public, max-age=0, must-revalidate, stale-if-error=86400"
 _LEAST_PACKED = 1_000
-_LEVELS = {"gzip": 5, "zstd": 3}
+#: What zlib calls a gzip file.
+_GZIP = 31
+_LEVELS = {"gzip": 2, "zstd": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,14 @@ def link(path: str, rel: str, form: Format | None = None, title: str | None = No
 
 def address(path: str, **query: Any) -> str:
     """The absolute address of a path below /ogc."""
-    from urllib.parse import urlencode
-
     given = {name: value for name, value in query.items() if value is not None}
-    return context.absolute(f"{request.script_root}{PREFIX}{path}") + (f"?{urlencode(given)}" if given else "")
+    return _root() + path + (f"?{urlencode(given)}" if given else "")
+
+
+def _root() -> str:
+    if "root_of_ogc" not in g:
+        g.root_of_ogc = context.absolute(f"{request.script_root}{PREFIX}")
+    return g.root_of_ogc  # type: ignore[no-any-return]
 
 
 def mark(data: Iterable[str], *more: str) -> str:
@@ -93,11 +100,11 @@ def mark(data: Iterable[str], *more: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
 
-def unchanged(etag: str) -> Response | None:
+def unchanged(etag: str, *, weak: bool = True) -> Response | None:
     """304 if the client has exactly this, so that nothing need be asked of the database."""
     if request.if_none_match.contains_weak(etag) or request.if_none_match.star_tag:
         response = Response(status=304)
-        return described(response, etag)
+        return described(response, etag, weak=weak)
     return None
 
 
@@ -117,12 +124,11 @@ def document(content: Any, form: Format, etag: str, headers: Headers | dict[str,
 
 def packed(body: bytes, media_type: str, headers: Headers | dict[str, str] | None = None) -> Response:
     """A body in the packing that the client likes best of those we have; a small one as it is."""
-    coding = _coding() if len(body) >= _LEAST_PACKED else None
+    coding = coded() if len(body) >= _LEAST_PACKED else None
     if coding == "zstd":
         body = zstandard.ZstdCompressor(level=_LEVELS[coding]).compress(body)
     elif coding == "gzip":
-        packer = zlib.compressobj(_LEVELS[coding], zlib.DEFLATED, 31)
-        body = packer.compress(body) + packer.flush()
+        body = isal_zlib.compress(body, _LEVELS[coding], _GZIP)
     response = Response(body, content_type=media_type, headers=headers)
     if coding:
         response.headers["Content-Encoding"] = coding
@@ -131,12 +137,12 @@ def packed(body: bytes, media_type: str, headers: Headers | dict[str, str] | Non
 
 def streamed(pieces: Iterator[bytes], media_type: str, headers: dict[str, str] | None = None) -> Response:
     """Pieces sent as they come, packed on the way."""
-    coding = _coding()
+    coding = coded()
     if coding:
         packer: Any = (
             zstandard.ZstdCompressor(level=_LEVELS[coding]).compressobj()
             if coding == "zstd"
-            else zlib.compressobj(1, zlib.DEFLATED, 31)
+            else isal_zlib.compressobj(_LEVELS[coding], isal_zlib.DEFLATED, _GZIP)
         )
         pieces = _through(packer, pieces)
     response = Response(pieces, content_type=media_type, headers=headers)
@@ -159,7 +165,8 @@ def _through(packer: Any, pieces: Iterator[bytes]) -> Iterator[bytes]:
             close()
 
 
-def _coding() -> str | None:
+def coded() -> str | None:
+    """How a body that is long enough is packed for this client; None for not at all."""
     accepted = request.accept_encodings
     best = max(_LEVELS, key=lambda coding: (accepted.quality(coding), coding == "zstd"))
     return best if accepted.quality(best) > 0 else None

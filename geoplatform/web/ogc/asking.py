@@ -21,8 +21,8 @@ from geoplatform.errors import BadCursor, BadParameter
 from geoplatform.references import CRS84, Reference
 from geoplatform.store import filtering
 from geoplatform.store.collections import GEOMETRY, Collection
-from geoplatform.store.features import OF_TERRITORY, Wanted, Window
 from geoplatform.store.spelling import compared
+from geoplatform.store.wanted import OF_TERRITORY, Wanted, Window
 
 LARGEST_LIMIT, DEFAULT_LIMIT = 10_000, 1_000
 LARGEST_OFFSET = 10**9 - 1
@@ -60,7 +60,7 @@ def read(collection: Collection, default_limit: int = DEFAULT_LIMIT, vintage: in
     bbox_crs = references.named(request.args.get("bbox-crs", CRS84.uri), "bbox-crs")
     area = bbox(request.args["bbox"], bbox_crs) if "bbox" in request.args else None
     trees = [*_own_filters(collection), *_moments(collection), *_filter()]
-    crs = references.named(request.args.get("filter-crs", CRS84.uri), "filter-crs").uri
+    crs = references.named(request.args.get("filter-crs", CRS84.uri), "filter-crs")
     checked = check(collection, trees, crs)
     window = Window(
         limit=_whole("limit", default_limit, 1, LARGEST_LIMIT),
@@ -78,7 +78,7 @@ def read(collection: Collection, default_limit: int = DEFAULT_LIMIT, vintage: in
     )
 
 
-def check(collection: Collection, trees: Iterable[Node], crs: str = CRS84.uri) -> Checked | None:
+def check(collection: Collection, trees: Iterable[Node], crs: Reference = CRS84) -> Checked | None:
     """All of these conditions as one that means something for the collection; None for none."""
     parts = list(trees)
     if not parts:

@@ -52,6 +52,8 @@ def _parameters() -> dict[str, Any]:
         query("vintage", {"type": "integer", "minimum": 1943, "maximum": 2200}, _("Millésime, s'il n'est pas celui en vigueur.")),
         query("at", {"type": "string", "format": "date"}, _("Jour dont le millésime est voulu.")),
         {"name": "If-Match", "in": "header", "schema": {"type": "string"}, "description": _("ETag de la version à changer.")},
+        {"name": "Content-Crs", "in": "header", "schema": {"type": "string"},
+         "description": _("Système de coordonnées de la géométrie envoyée, entre < et > ; CRS84 sans lui.")},
         {"name": "featureId", "in": "path", "required": True, "schema": {"type": "string"}},
     ]  # fmt: skip
     return {parameter["name"]: parameter for parameter in found}

@@ -6,16 +6,16 @@ From QGIS and programs; to `store.places`, through which every other contributio
 from __future__ import annotations
 
 import datetime as dt
-import re
 import secrets
 import uuid
 from typing import Any
 
+import shapely
 from flask import Blueprint, Response, make_response, request
 from sqlalchemy import Connection
 from werkzeug.exceptions import MethodNotAllowed
 
-from geoplatform import encode
+from geoplatform import encode, references
 from geoplatform.errors import BadParameter, BadPlace, NotAuthorised, Outdated, UnknownFeature
 from geoplatform.model import Place, Submission, new_place_id
 from geoplatform.references import CRS84
@@ -29,7 +29,8 @@ from geoplatform.web.ogc.service import EDITABLE
 blueprint = Blueprint("ogc_editing", __name__, url_prefix=answers.PREFIX)
 
 _READING = ("GET", "HEAD", "OPTIONS")
-_VERSION = re.compile(r'(?:W/)?"?(\d{1,9})-')
+#: No coordinate of any system is larger.
+_FARTHEST = 1e9
 #: What a feature carries that nobody writes: programs send back what they were given.
 _GIVEN = ("visibility",)
 
@@ -44,7 +45,11 @@ def options(name: str, identifier: str | None = None) -> Response:
         allowed += ["POST"] if identifier is None else ["PUT", "PATCH", "DELETE"]
     response = Response(status=204)
     response.headers["Allow"] = response.headers["Access-Control-Allow-Methods"] = ", ".join(allowed)
-    response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, If-Match, If-None-Match"
+    response.headers["Access-Control-Allow-Headers"] = (
+        "Authorization, Content-Crs, Content-Type, If-Match, If-None-Match"
+    )
+    if "PATCH" in allowed:
+        response.headers["Accept-Patch"] = ", ".join(params.JSON_TYPES)
     response.vary.add("Authorization")
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -89,10 +94,12 @@ def update(name: str, identifier: str) -> Response:
 def withdraw(name: str, identifier: str) -> Response:
     """Withdraw a place. 204."""
     _require_editable(name)
-    place_id, expected, now = _identifier(identifier), _expected(), _now()
+    place_id, now = _identifier(identifier), _now()
 
     def work(connection: Connection) -> None:
         actor = tokens.label_of(connection, params.bearer_token(), now)
+        stored = _stored(connection, place_id)
+        expected = stored.version if "If-Match" in request.headers else None
         places.withdraw(connection, place_id, actor, now, expected=expected)
 
     _written(work)
@@ -101,13 +108,11 @@ def withdraw(name: str, identifier: str) -> Response:
 
 def _modified(name: str, identifier: str, *, merges: bool) -> Response:
     _require_editable(name)
-    place_id, expected, now, said = _identifier(identifier), _expected(), _now(), params.body()
+    place_id, now, said = _identifier(identifier), _now(), params.body()
 
     def work(connection: Connection) -> Place:
         actor = tokens.label_of(connection, params.bearer_token(), now)
-        stored = places.get(connection, place_id)
-        if stored is None:
-            raise UnknownFeature(identifier[:80])
+        stored = _stored(connection, place_id)
         feature = _writable(params.json_of(said))
         if merges:
             feature = _merged(stored, feature)
@@ -115,10 +120,11 @@ def _modified(name: str, identifier: str, *, merges: bool) -> Response:
         # A geometry must be there to be checked; the store is told to keep the one it has.
         whole = {**feature, "geometry": _SOMEWHERE} if keeps else feature
         submission = Submission.from_feature({**whole, "id": str(place_id)}, place_id)
-        changes_visibility = "visibility" in feature["properties"]
+        # Nothing is nothing said: a form that sends back what it was shown must not make a hidden point public.
+        changes_visibility = feature["properties"].get("visibility") is not None
         places.modify(
-            connection, submission, actor, now, expected=expected if expected is not None else stored.version,
-            keeps_position=keeps, keeps_visibility=not changes_visibility,
+            connection, submission, actor, now, expected=stored.version, keeps_position=keeps,
+            keeps_visibility=not changes_visibility,
         )  # fmt: skip
         return places.get(connection, place_id) or stored
 
@@ -154,9 +160,25 @@ def _writable(feature: Any) -> dict[str, Any]:
     return {
         "type": feature.get("type", "Feature"),
         "id": feature.get("id"),
-        "geometry": feature.get("geometry"),
+        "geometry": _in_degrees(feature.get("geometry")),
         "properties": properties,
     }
+
+
+def _in_degrees(geometry: Any) -> Any:
+    """A point in longitude and latitude, whatever system Content-Crs says that it was sent in.
+
+    What is no point, or lies where the system does not hold, stays as it is: the model refuses it.
+    """
+    said = request.headers.get("Content-Crs")
+    reference = references.named(said.strip(" <>"), "Content-Crs") if said is not None else CRS84
+    match geometry:
+        case {"type": "Point", "coordinates": [int() | float() as first, int() | float() as second, *height]}:
+            if reference == CRS84 or not max(abs(first), abs(second)) < _FARTHEST:
+                return geometry
+            moved = references.to_lonlat(shapely.Point(first, second), reference)
+            return {**geometry, "coordinates": [moved.x, moved.y, *height]}
+    return geometry
 
 
 def _merged(stored: Place, patch: dict[str, Any]) -> dict[str, Any]:
@@ -189,15 +211,19 @@ def _identifier(raw: str) -> uuid.UUID:
         raise UnknownFeature(raw[:80]) from error
 
 
-def _expected() -> int | None:
-    """The version that If-Match names. Outdated where it names none of ours."""
-    raw = request.headers.get("If-Match")
-    if raw is None or raw.strip() == "*":
-        return None
-    matched = _VERSION.match(raw.strip())
-    if not matched:
-        raise Outdated("If-Match holds no ETag of this place: read it again")
-    return int(matched[1])
+def _stored(connection: Connection, place_id: uuid.UUID) -> Place:
+    """The place as it is now. UnknownFeature if there is none; Outdated where If-Match names other versions only.
+
+    A weak ETag counts too: a proxy that packs an answer weakens it.
+    """
+    stored = places.get(connection, place_id)
+    if stored is None:
+        raise UnknownFeature(str(place_id))
+    if "If-Match" in request.headers and not request.if_match.star_tag:
+        named = {tag.partition("-")[0] for tag in request.if_match.as_set(include_weak=True) if tag}
+        if str(stored.version) not in named:
+            raise Outdated(f"{place_id} has another version than If-Match names: read it again")
+    return stored
 
 
 def _now() -> dt.datetime:

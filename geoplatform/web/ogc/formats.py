@@ -19,7 +19,7 @@ GEOPARQUET = Format("parquet", "application/vnd.apache.parquet", "GeoParquet")
 TABULAR = (SEQUENCE, CSV, FLATGEOBUF, GEOPARQUET)
 #: Those of them that can be written while they are read.
 STREAMED = (GEOJSON, SEQUENCE, CSV)
-_SEPARATOR = "\x1e"
+_SEPARATOR = b"\x1e"
 _FLUSHED_AT = 32_768
 
 
@@ -35,17 +35,18 @@ def collection(features: Sequence[str], members: dict[str, Any]) -> bytes:
 
 
 def sequence(parts: Iterable[Sequence[Any]]) -> Iterator[bytes]:
-    """GeoJSON text sequences (RFC 8142)."""
+    """GeoJSON text sequences (RFC 8142) of features in UTF-8."""
     for part in parts:
-        yield "".join(f"{_SEPARATOR}{row[0]}\n" for row in part).encode()
+        if part:
+            yield b"%b%b\n" % (_SEPARATOR, (b"\n" + _SEPARATOR).join([row[0] for row in part]))
 
 
 def whole(parts: Iterable[Sequence[Any]], members: dict[str, Any]) -> Iterator[bytes]:
-    """A GeoJSON FeatureCollection in pieces."""
+    """A GeoJSON FeatureCollection in pieces, of features in UTF-8."""
     yield b'{"type":"FeatureCollection","features":['
     count = 0
     for part in parts:
-        yield ((",\n" if count else "") + ",\n".join(row[0] for row in part)).encode()
+        yield (b",\n" if count else b"") + b",\n".join([row[0] for row in part])
         count += len(part)
     yield ("]," + dumps({"numberReturned": count, **members})[1:]).encode()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from typing import Any
@@ -28,6 +29,7 @@ from geoplatform.web.ogc.asking import Asked
 blueprint = Blueprint("ogc_items", __name__, url_prefix=answers.PREFIX)
 
 _ON_A_PAGE = 20
+_VERSION = "version"
 
 
 @blueprint.get("/collections/<name>/items", provide_automatic_options=False)
@@ -43,7 +45,8 @@ def listed(name: str) -> BaseResponse:
     then = context.asked_vintage() if collection.editions is not None else None
     default = _ON_A_PAGE if form is HTML else asking.DEFAULT_LIMIT
     asked = asking.read(collection, default, then.id if then else None)
-    with context.store().reading(context.cancellation()) as connection:
+    plain = asked.wanted.is_plain and not asked.window.sort
+    with context.store().reading(context.cancellation(), one_plan=plain) as connection:
         page = _page(connection, collection, asked, _spelling(form, collection, asked))
     if form is HTML:
         return _as_page(collection, asked, page)
@@ -60,15 +63,14 @@ def single(name: str, identifier: str) -> BaseResponse:
     own = ("vintage", "at") if collection.editions is not None else ()
     answers.require_known("f", "crs", "properties", "skipGeometry", *own)
     form = answers.chosen(GEOJSON, HTML)
-    mark = answers.mark(_data(collection), form.media_type)
+    mark = answers.mark(_data(collection), form.media_type, answers.coded() or "")
     if form is not HTML and (held := _held(mark)):
         return held
     then = context.asked_vintage() if own else None
     asked = asking.read(collection, vintage=then.id if then else None)
     with context.store().reading(context.cancellation()) as connection:
-        row = _asked_of_the_store(
-            features.one, connection, collection, identifier, asked.wanted, _spelling(form, collection, asked)
-        )
+        spelling = _spelling(form, collection, _with_version(collection, asked))
+        row = _asked_of_the_store(features.one, connection, collection, identifier, asked.wanted, spelling)
     if row is None:
         raise UnknownFeature(identifier[:80])
     if form is HTML:
@@ -80,8 +82,16 @@ def single(name: str, identifier: str) -> BaseResponse:
 
 def _held(mark: str) -> Response | None:
     """304 where the client has the feature as it was at this mark, at whatever version that was."""
-    tag = next((tag for tag in request.if_none_match.as_set(include_weak=True) if tag.endswith(f"-{mark}")), None)
-    return answers.unchanged(tag) if tag else None
+    held = request.if_none_match.as_set(include_weak=True)
+    tag = next((tag for tag in held if tag and tag.endswith(f"-{mark}")), None)
+    return answers.unchanged(tag, weak=False) if tag else None
+
+
+def _with_version(collection: Collection, asked: Asked) -> Asked:
+    """The same, but that the version, of which the ETag is made, is among the properties of what can be edited."""
+    if not collection.is_editable or asked.names is None or _VERSION in asked.names:
+        return asked
+    return dataclasses.replace(asked, names=(*asked.names, _VERSION))
 
 
 def _one(collection: Collection, identifier: str, feature: str, asked: Asked, mark: str) -> Response:
@@ -91,10 +101,16 @@ def _one(collection: Collection, identifier: str, feature: str, asked: Asked, ma
         link(path, "alternate", HTML, f="html"),
         link(f"/collections/{collection.name}", "collection", answers.JSON),
     ]
+    version = 0
+    if collection.is_editable:
+        told = json.loads(feature)
+        version = told["properties"][_VERSION]
+        if asked.names is not None and _VERSION not in asked.names:
+            del told["properties"][_VERSION]
+            feature = dumps(told)
     body = f'{feature[:-1]},"links":{dumps(links)}}}'.encode()
-    version = json.loads(feature)["properties"].get("version", 0) if collection.is_editable else 0
     response = answers.packed(body, GEOJSON.media_type, {"Content-Crs": f"<{asked.reference.uri}>"})
-    return answers.described(response, f"{version}-{mark}")
+    return answers.described(response, f"{version}-{mark}", weak=False)  # If-Match compares strongly (RFC 9110 §13.1.1)
 
 
 def _spelling(form: Format, collection: Collection, asked: Asked) -> Spelling:
@@ -139,7 +155,7 @@ def _body(form: Format, collection: Collection, asked: Asked, page: Page, header
     links += [f'<{following["href"]}>; rel="next"; type="{form.media_type}"'] if following else []
     headers["Link"] = ", ".join(links)
     if form is formats.SEQUENCE:
-        return b"".join(formats.sequence([page.rows]))
+        return b"".join(formats.sequence([[(row[0].encode(),) for row in page.rows]]))
     header = AsValues(asked.names).header(collection)
     if form is formats.CSV:
         points = collection.holds_points and asked.with_geometry

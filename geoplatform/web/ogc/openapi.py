@@ -82,19 +82,20 @@ def _of(collection: Collection, properties: dict[str, dict[str, Any]]) -> dict[s
                 f"{name}.create",
                 _("Ajouter"),
                 name,
-                (),
+                (_ref("Content-Crs"),),
                 {"201": _("Ajouté"), "200": _("Était déjà là")},
                 {"409": "Conflict"},
             )
         }
         there = (_ref("featureId"), _ref("If-Match"))
+        sent = (*there, _ref("Content-Crs"))
         one |= {
-            "put": _write(f"{name}.replace", _("Remplacer"), name, there, {"200": _("Remplacé")}, _OF_A_PLACE),
+            "put": _write(f"{name}.replace", _("Remplacer"), name, sent, {"200": _("Remplacé")}, _OF_A_PLACE),
             "patch": _write(
                 f"{name}.update",
                 _("Modifier"),
                 name,
-                there,
+                sent,
                 {"200": _("Modifié")},
                 _OF_A_PLACE,
                 "application/merge-patch+json",
@@ -106,6 +107,7 @@ def _of(collection: Collection, properties: dict[str, dict[str, Any]]) -> dict[s
         f"{path}/items": items,
         f"{path}/items/{{featureId}}": one,
         f"{path}/queryables": {"get": _get(f"{name}.queryables", title, "Object", (SCHEMA, HTML), name)},
+        f"{path}/sortables": {"get": _get(f"{name}.sortables", title, "Object", (SCHEMA, HTML), name)},
         f"{path}/schema": {"get": _get(f"{name}.schema", title, "Object", (SCHEMA, HTML), name)},
     }  # fmt: skip
 

@@ -20,8 +20,8 @@ from geoplatform.references import CRS84
 from geoplatform.store import collections, features
 from geoplatform.store.collections import Collection
 from geoplatform.store.engine import Store
-from geoplatform.store.features import Wanted
 from geoplatform.store.spelling import AsFeature, AsValues, Position, Spelling
+from geoplatform.store.wanted import Wanted
 from geoplatform.web import context, params
 from geoplatform.web.limits import counted
 from geoplatform.web.ogc import answers, asking, formats
@@ -60,7 +60,7 @@ def search() -> Response:
 
 def _checked(collection: Collection, asked: dict[str, Any]) -> Checked | None:
     raw, spoken = asked.get("filter"), asked.get("filter-lang")
-    crs = references.named(_text(asked, "filter-crs", CRS84.uri), "filter-crs").uri
+    crs = references.named(_text(asked, "filter-crs", CRS84.uri), "filter-crs")
     if spoken not in (None, "cql2-text", "cql2-json"):
         raise BadParameter(
             "filter-lang", str(spoken)[:40], "is not one of cql2-text, cql2-json", allowed=["cql2-text", "cql2-json"]

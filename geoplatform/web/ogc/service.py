@@ -13,7 +13,7 @@ from geoplatform.cql2 import Type
 from geoplatform.model import Kind, Licence, Verdict, Vintage
 from geoplatform.store import collections, places
 from geoplatform.store.collections import COLLECTIONS, GEOMETRY, Collection
-from geoplatform.store.features import Wanted
+from geoplatform.store.wanted import Wanted
 from geoplatform.web import context, language
 from geoplatform.web.limits import counted
 from geoplatform.web.ogc import answers, formats, openapi, words
@@ -153,9 +153,23 @@ def queryables_of(collection: Collection) -> dict[str, dict[str, Any]]:
     """What filters may ask of a collection, by name."""
     known = properties_of(collection)
     asked = {name: _bare(known[name]) for name in collection.queryables if name != GEOMETRY}
-    # A client knows a geometry by the reference; QGIS by the reference without a type.
-    geometry = {"title": words.labels()[GEOMETRY], "$ref": f"{_GEOJSON_ORG}{collection.geometry_type}.json"}
+    # The standard knows a geometry by its format; QGIS by the reference without a type.
+    geometry = {**_geometry(collection), "$ref": f"{_GEOJSON_ORG}{collection.geometry_type}.json"}
     return {**asked, GEOMETRY: geometry}
+
+
+@blueprint.get("/collections/<name>/sortables")
+@counted("read")
+def sortables(name: str) -> Response:
+    """What a list of a collection may be sorted by, as JSON Schema."""
+    collection = collections.named(name)
+    answers.require_known("f")
+    return _schema(collection, "sortables", lambda: sortables_of(collection))
+
+
+def sortables_of(collection: Collection) -> dict[str, dict[str, Any]]:
+    """What a list of a collection may be sorted by, by name: all that may be asked but the geometry."""
+    return {name: told for name, told in queryables_of(collection).items() if name != GEOMETRY}
 
 
 @blueprint.get("/collections/<name>/schema")
@@ -172,15 +186,18 @@ def schema_of(collection: Collection) -> dict[str, dict[str, Any]]:
     known = properties_of(collection)
     shown: dict[str, Any] = {"id": {**known[collection.identifier], "x-ogc-role": "id", "readOnly": True}}
     shown |= {column.name: known[column.name] for column in collection.columns}
-    kind = "point" if collection.holds_points else "multipolygon"
-    shown[GEOMETRY] = {
-        "title": words.labels()[GEOMETRY],
-        "format": f"geometry-{kind}",
-        "x-ogc-role": "primary-geometry",
-    }
+    shown[GEOMETRY] = {**_geometry(collection), "x-ogc-role": "primary-geometry"}
+    if not collection.is_editable:
+        shown[GEOMETRY]["readOnly"] = True
+    if collection.day:
+        shown[collection.day]["x-ogc-role"] = "primary-instant"
     for number, told in enumerate(shown.values(), 1):
         told["x-ogc-propertySeq"] = number
     return shown
+
+
+def _geometry(collection: Collection) -> dict[str, Any]:
+    return {"title": words.labels()[GEOMETRY], "format": f"geometry-{collection.geometry_type.lower()}"}
 
 
 def _schema(collection: Collection, what: str, properties: Callable[[], dict[str, Any]]) -> Response:
@@ -230,6 +247,7 @@ def described(collection: Collection) -> dict[str, Any]:
             link(path, "alternate", HTML, title, f="html"),
             *listed,
             link(f"{path}/queryables", f"{_REL}queryables", SCHEMA, _("Propriétés que les filtres connaissent")),
+            link(f"{path}/sortables", f"{_REL}sortables", SCHEMA, _("Propriétés selon lesquelles trier")),
             link(f"{path}/schema", "describedby", SCHEMA, _("Schéma")),
             link(f"{path}/schema", f"{_REL}schema", SCHEMA, _("Schéma")),
         ],

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from flask import Blueprint, Response, redirect, request, url_for
 from flask_babel import gettext as _
 from pyproj import Transformer
-from sqlalchemy import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
 from geoplatform.errors import BadParameter, Unknown, UnknownCommune
-from geoplatform.model import FormerCommune, Kind, Licence, commune_code
-from geoplatform.store import collections, communes, places
-from geoplatform.web import context, language
+from geoplatform.model import commune_code
+from geoplatform.store import communes
+from geoplatform.store.communes import Succeeded
+from geoplatform.web import context
 from geoplatform.web.limits import counted
 from geoplatform.web.ogc import answers, service, words
-from geoplatform.web.qgis import projects, sld
-from geoplatform.web.qgis.projects import Group, Layer, Project
+from geoplatform.web.qgis import layers, projects, sld
+from geoplatform.web.qgis.projects import Group, Project
 
 blueprint = Blueprint("qgis", __name__, url_prefix="/qgis")
 
-TILES = "tiles"
-#: From above to below.
-FEATURES = ("places", "departments", "communes")
+#: Those of a project, from above to below.
+_IN_PROJECT = ("places", "departments", "communes")
 _SCOPE = re.compile(r"(department|commune)-([0-9A-Za-z]{2,5})", re.ASCII)
 _MEDIA_TYPES = {"qlr": "application/x-qgis-layer-definition", "qml": "application/x-qgis-style"}
 _SLD = "application/vnd.ogc.sld+xml"
@@ -34,8 +33,6 @@ _UNITS: dict[str | None, Literal["code", "department_code"] | None] = {
     "department": "department_code",
     "commune": "code",
 }
-#: A whole country is not fetched feature by feature: these are drawn from these scales on.
-_LEAST_SCALES = {"places": 250_000, "communes": 1_500_000}
 
 
 @blueprint.get("")
@@ -46,15 +43,17 @@ def ways() -> AnyResponse:
         raise BadParameter(name[:40], None, "is not a parameter of this page", allowed=["commune"])
     code = request.args.get("commune")
     with context.store().reading() as connection:
-        commune = communes.get(connection, commune_code(code)) if code else None
-    tiled = _tiles()
+        commune = communes.sought(connection, commune_code(code)) if code else None
+    if isinstance(commune, Succeeded):
+        return _succeeded(commune, "qgis.ways", "commune")
+    tiled = layers.tiles()
     addresses = {"ogc": answers.address(""), "tiles": tiled.address, "style": tiled.style_address}
     titles = words.titles()
     return context.page(
         "qgis.html",
         commune=commune,
         addresses=addresses,
-        layers={name: titles[name] for name in FEATURES},
+        layers={name: titles[name] for name in layers.COLLECTIONS},
         attribution=service.attribution(),
     )
 
@@ -77,30 +76,29 @@ def project(scope: str) -> AnyResponse:
         try:
             extent = communes.extent(connection, _UNITS[kind], code)
         except UnknownCommune:
-            former, _heirs = communes.succession(connection, code)
-            if former is None or not former.successors:
-                raise
-            return _succeeded(former)
+            return _succeeded(communes.succession(connection, code), "qgis.project", "scope", "commune-")
     body = projects.packed(_project(kind, extent), f"geoplatform-{scope}")
     return _file(body, "application/x-qgis-project", f"geoplatform-{scope}.qgz", etag)
 
 
-def _succeeded(former: FormerCommune) -> AnyResponse:
-    if len(former.successors) == 1:
-        return redirect(url_for("qgis.project", scope=f"commune-{former.successors[0]}"), 308)
-    return redirect(url_for("communes.page", code=former.code), 303)
+def _succeeded(found: Succeeded, endpoint: str, argument: str, prefix: str = "") -> AnyResponse:
+    """308 to the same of the only successor, else 303 to the page that lists them."""
+    if len(found.heirs) == 1:
+        which: dict[str, Any] = {argument: prefix + found.heirs[0].code}
+        return redirect(url_for(endpoint, **which), 308)
+    return redirect(url_for("communes.page", code=found.former.code), 303)
 
 
 @blueprint.get("/<layer>.<any(qlr, qml, sld):suffix>")
 @counted("read")
 def part(layer: str, suffix: str) -> Response:
-    """A layer (`communes`, `departments`, `places`, `tiles`) as a definition, its style as QML or SLD (none of `tiles`)."""
-    if layer not in (*FEATURES, *(() if suffix == "sld" else (TILES,))):
+    """A layer (a collection of limits or places, or `tiles`) as a definition, its style as QML or SLD (none of `tiles`)."""
+    if layer not in (*layers.COLLECTIONS, *(() if suffix == "sld" else (layers.TILES,))):
         raise Unknown(f"QGIS layer with a .{suffix}", layer[:40])
     etag = answers.mark(("limits",), suffix)
     if same := answers.unchanged(etag):
         return same
-    described = _tiles() if layer == TILES else _features(layer, None)
+    described = layers.tiles() if layer == layers.TILES else layers.of_collection(layer)
     if suffix == "sld":
         body = sld.document(layer, described.title, described.choices.get("kind", {}))
     else:
@@ -124,54 +122,9 @@ def _project(kind: str | None, extent: communes.Extent) -> Project:
     }[kind]
     values = {"departments": extent.department_code} if kind else {}
     only = {name: (field, values.get(name, extent.code)) for name, field in fields.items()}
-    features = Group("OGC API Features", tuple(_features(name, only.get(name)) for name in FEATURES), kind is not None)
-    tiled = Group(_("Tuiles vectorielles"), (_tiles(),), kind is None)
+    features = Group(
+        "OGC API Features", tuple(layers.of_collection(name, only.get(name)) for name in _IN_PROJECT), kind is not None
+    )
+    tiled = Group(_("Tuiles vectorielles"), (layers.tiles(),), kind is None)
     title = " · ".join(filter(None, (_("La carte de ma commune"), extent.name if kind else "France")))
     return Project(title, srid, to_project.transform_bounds(*extent.bounds), service.attribution(), (features, tiled))
-
-
-def _features(name: str, only: tuple[str, str] | None) -> Layer:
-    collection = collections.named(name)
-    return Layer(
-        name,
-        words.titles()[name],
-        answers.address(""),
-        service.attribution(),
-        only=only,
-        least_scale=None if only else _LEAST_SCALES.get(name),
-        properties=service.properties_of(collection),
-        choices=_choices() if collection.holds_points else {},
-    )
-
-
-def _tiles() -> Layer:
-    root = request.script_root
-    return Layer(
-        TILES,
-        _("Communes, départements et lieux"),
-        context.absolute(f"{root}/tiles/all/{{z}}/{{x}}/{{y}}.mvt"),
-        service.attribution(),
-        style_address=context.absolute(f"{root}/styles/light.json"),
-    )
-
-
-def _choices() -> dict[str, dict[str, str]]:
-    kinds = {
-        Kind.MERCHANT: _("Commerce"),
-        Kind.SERVICE: _("Service"),
-        Kind.ASSOCIATION: _("Association"),
-        Kind.PROJECT: _("Projet"),
-    }
-    with context.store().reading() as connection:
-        categories = _categories(connection)
-    licences = [licence.value for licence in Licence if licence is not Licence.DISPLAY_ONLY]
-    return {
-        "kind": {kind.value: label for kind, label in kinds.items()},
-        "category": categories,
-        "licence": {licence: licence for licence in licences},
-    }
-
-
-def _categories(connection: Connection) -> dict[str, str]:
-    told = places.all_categories(connection).values()
-    return {one.code: one.label_en if language.chosen() == "en" else one.label_fr for one in told}

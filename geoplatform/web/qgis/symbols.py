@@ -15,7 +15,10 @@ COLOURS = THEMES["light"]
 LIMITS: dict[str, tuple[str | None, str, float]] = {
     "communes": (COLOURS["map-land"], COLOURS["map-line"], 0.2),
     "departments": (None, COLOURS["map-department"], 0.5),
+    "epci": (None, COLOURS["map-department"], 0.3),
+    "regions": (None, COLOURS["map-department"], 0.8),
 }
+_OF_TILES = ("communes", "departments")
 _SHAPES = {Kind.MERCHANT: "square", Kind.SERVICE: "circle", Kind.ASSOCIATION: "triangle", Kind.PROJECT: "diamond"}
 _MARKER_MM = 2.6
 #: Styles of tiles: geometry types as QGIS numbers them.
@@ -43,8 +46,8 @@ def tile_renderer() -> Element:
     # Where tiles have no communes yet, departments are the land.
     land = _fill("0", COLOURS["map-land"], COLOURS["map-line"], 0.2)
     _tile_style(styles, "land", "departments", _POLYGON, "", land)
-    for layer, look in LIMITS.items():
-        _tile_style(styles, layer, layer, _POLYGON, "", _fill("0", *look))
+    for layer in _OF_TILES:
+        _tile_style(styles, layer, layer, _POLYGON, "", _fill("0", *LIMITS[layer]))
     cluster = _marker("0", "circle", COLOURS["map-cluster"], 4.5)
     _tile_style(styles, "clusters", "places", _POINT, '"point_count" > 1', cluster)
     for kind in Kind:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
-import uuid
-
 import pytest
 
-from geoplatform.store import tokens
-from tests.conftest import NOW, activate, cloned
-from tests.web.ogc.planting import DRAWING, Atlas, application, plant, plant_others
+from tests.conftest import activate, cloned
+from tests.web.ogc.planting import DRAWING, Atlas, application, issue, plant, plant_others
 
 
 @pytest.fixture
@@ -28,10 +24,17 @@ def atlas(cluster, template):
         yield Atlas(database, client, plant(database, client), plant_others(database, client))
 
 
+@pytest.fixture(scope="module")
+def garden(cluster, template):
+    """A database that the tests of one file write into, an application over it, and a key."""
+    with cloned(cluster, template) as database:
+        activate(database, DRAWING)
+        client = application(database)
+        plant(database, client)
+        yield database, client, issue(database)
+
+
 @pytest.fixture
 def key(database):
     """What a client sends who has an operator's key."""
-    secret = "gp_" + secrets.token_urlsafe(8)
-    with database.store("geoplatform_owner").transaction() as connection:
-        tokens.issue(connection, uuid.uuid4(), secret, "editor", NOW, None)
-    return {"Authorization": f"Bearer {secret}"}
+    return issue(database)

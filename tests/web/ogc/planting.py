@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 
 from geoplatform.config import Settings
 from geoplatform.model import Kind, Licence, Submission, Visibility
-from geoplatform.store import places
+from geoplatform.store import places, tokens
 from geoplatform.web import create_app
 from tests import grid
 from tests.conftest import MANY, NOW, Database
@@ -40,6 +41,14 @@ def application(database, store=None, **settings):
     )
     app.testing = False
     return app.test_client()
+
+
+def issue(database):
+    """What a client sends who has a new key of the operator's."""
+    secret = "gp_" + secrets.token_urlsafe(8)
+    with database.store("geoplatform_owner").transaction() as connection:
+        tokens.issue(connection, uuid.uuid4(), secret, "editor", NOW, None)
+    return {"Authorization": f"Bearer {secret}"}
 
 
 def plant(database, client):

@@ -1,6 +1,7 @@
 """What the standards say that answers look like: their schemas, written from the documents.
 
 OGC 17-069r4 (Features Part 1), Annex and http://schemas.opengis.net/ogcapi/features/part1/1.0/openapi/schemas; RFC 7946; RFC 9457.
+Schemas of features: OGC 19-079r2 §6 and 23-058r1 §7.
 """
 
 from __future__ import annotations
@@ -129,6 +130,36 @@ PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "instance"],
     "properties": {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT, "instance": _TEXT},
+}
+_VALUE = {
+    "required": ["type", "title"],
+    "properties": {
+        "type": {"enum": ["string", "integer", "number", "boolean", "array"]},
+        "format": {"enum": ["date", "date-time", "uri", "uuid"]},
+        "title": _TEXT,
+        "description": _TEXT,
+        "enum": {"type": "array", "minItems": 1, "uniqueItems": True},
+        "readOnly": {"type": "boolean"},
+        "x-ogc-role": {"enum": ["id", "primary-instant", "type"]},
+        "x-ogc-propertySeq": {"type": "integer", "minimum": 1},
+    },
+    "if": {"properties": {"type": {"const": "array"}}},
+    "then": {"required": ["items"]},
+}
+_SPATIAL = {
+    "required": ["format"],
+    "properties": {"type": False, "format": {"enum": [f"geometry-{name.lower()}" for name in (*_SHAPES, "any")]}},
+}
+PROPERTIES = {
+    "type": "object",
+    "required": ["$schema", "$id", "type", "title", "properties"],
+    "properties": {
+        "$schema": {"enum": [f"https://json-schema.org/draft/{one}/schema" for one in ("2019-09", "2020-12")]},
+        "$id": {"type": "string", "pattern": "^https?://[^?]+$"},
+        "type": {"const": "object"},
+        "title": _TEXT,
+        "properties": {"type": "object", "additionalProperties": {"oneOf": [_VALUE, _SPATIAL]}},
+    },
 }
 
 

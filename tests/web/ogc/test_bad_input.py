@@ -137,6 +137,7 @@ BODIES = [
 ]  # fmt: skip
 
 
+# /req/create-replace-delete/exceptions, /req/update/exceptions
 def test_a_body_that_is_no_feature_is_refused_and_changes_nothing(client, database, planted, key):
     before = database.rows("SELECT count(*), max(version) FROM geoplatform.place")
     for method, (body, status) in itertools.product(("post", "put", "patch"), BODIES):
@@ -147,6 +148,7 @@ def test_a_body_that_is_no_feature_is_refused_and_changes_nothing(client, databa
     assert database.rows("SELECT count(*), max(version) FROM geoplatform.place") == before
 
 
+# /req/create-replace-delete/post-body: RFC 9110 §15.5.16
 def test_a_body_of_another_media_type_is_415(client, planted, key):
     for media in ("text/plain", "application/xml", "", "application/json-patch+json"):
         answer = client.post(ITEMS.format("places"), data=b"{}", headers=key, content_type=media)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
+
+import psycopg
 import pytest
 import shapely
 from shapely.geometry import shape
@@ -9,7 +13,7 @@ from shapely.geometry import shape
 from geoplatform import encode
 from geoplatform.store import places
 from tests import grid
-from tests.web.ogc.planting import every, listed
+from tests.web.ogc.planting import application, every, listed
 
 
 def test_a_feature_is_what_the_rest_of_the_platform_says_it_is(client, database, planted):
@@ -26,6 +30,7 @@ def test_a_feature_is_what_the_rest_of_the_platform_says_it_is(client, database,
         assert (told["department_code"], told["region_code"], told["epci_code"]) == ("974", "04", "200000001")
 
 
+# OGC 19-079r2 /req/filter/mixing-expressions
 @pytest.mark.parametrize("sort", [None, "name", "-distance_m"])
 @pytest.mark.parametrize("box", [None, "55.0,-22,55.15,-21.8"])
 @pytest.mark.parametrize("kind", [None, "service"])
@@ -51,3 +56,43 @@ def test_whatever_is_asked_together_each_condition_holds_and_none_is_lost(atlas,
     page = listed(atlas.client, "places", offset=1, limit=1, **asked)
     assert [one["id"] for one in page["features"]] == [one["id"] for one in found[1:2]]
     assert page["numberMatched"] == len(wanted)
+
+
+@contextmanager
+def without_database(database):
+    """Meanwhile nobody can connect, and nobody is connected."""
+    with psycopg.connect(database.cluster.url(database="postgres"), autocommit=True) as admin:
+        admin.execute(f'ALTER DATABASE "{database.name}" ALLOW_CONNECTIONS false')
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (database.name,)
+        )
+        try:
+            yield
+        finally:
+            admin.execute(f'ALTER DATABASE "{database.name}" ALLOW_CONNECTIONS true')
+
+
+@pytest.mark.parametrize(
+    "path", ["/collections/places/items?limit=2", "/collections/communes", "/collections/communes/items"]
+)
+def test_who_has_the_answer_keeps_it_while_the_database_is_away(client, database, planted, path):
+    etag = client.get(f"/ogc{path}").headers["ETag"]
+    time.sleep(0.3)  # longer than a revision holds without being asked for
+    with without_database(database):
+        assert client.get(f"/ogc{path}", headers={"If-None-Match": etag}).status_code == 304
+        gone = client.get(f"/ogc{path}")
+        assert (gone.status_code, gone.mimetype) == (503, "application/problem+json")
+    assert client.get(f"/ogc{path}").status_code == 200
+
+
+@pytest.mark.france
+@pytest.mark.parametrize(
+    "box", [(-5, 42, 9, 51), (-63, -22, 56, 51), (1, 44, 6, 49.3), (1, 44, 6, 48.9), (2.2, 48.7, 2.5, 49)]
+)
+def test_the_limits_of_a_box_are_all_there_however_many_they_are(france, box):
+    client = application(france)
+    found, count = every(client, "communes", bbox=",".join(map(str, box)), limit=2_000, skipGeometry="true")
+    query = "SELECT code FROM published.communes WHERE ST_Intersects(geom, ST_MakeEnvelope(%s, %s, %s, %s, 4326)) ORDER BY code"
+    codes = [code for (code,) in france.rows(query, *box)]
+    assert [one["id"] for one in found] == codes
+    assert count == -(-len(codes) // 2_000)

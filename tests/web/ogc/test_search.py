@@ -14,8 +14,8 @@ from shapely.geometry import mapping
 from geoplatform.config import Settings
 from geoplatform.store import collections, features
 from geoplatform.store.engine import Store
-from geoplatform.store.features import Wanted
 from geoplatform.store.spelling import AsFeature
+from geoplatform.store.wanted import Wanted
 from geoplatform.web import context, create_app
 from tests.web.ogc.planting import every
 

@@ -73,6 +73,9 @@ def test_a_former_commune_leads_to_who_has_its_land(drawn, database):
     one, several = (drawn.get(f"/qgis/commune-{code}.qgz") for code in ("97498", "97499"))
     assert (one.status_code, one.headers["Location"]) == (308, f"/qgis/commune-{codes[0]}.qgz")
     assert (several.status_code, several.headers["Location"]) == (303, "/communes/97499")
+    one, several = (drawn.get(f"/qgis?commune={code}") for code in ("97498", "97499"))
+    assert (one.status_code, one.headers["Location"]) == (308, f"/qgis?commune={codes[0]}")
+    assert (several.status_code, several.headers["Location"]) == (303, "/communes/97499")
 
 
 def test_the_words_are_english_by_choice(drawn):
@@ -102,7 +105,7 @@ def test_the_page_gives_every_way_in_in_the_language_of_its_reader(drawn, databa
 def test_every_file_the_page_offers_is_there(drawn, database):
     code = database.rows("SELECT min(code) FROM published.communes")[0][0]
     offered = re.findall(r'href="(/qgis/[^"]+)"', drawn.get(f"/qgis?commune={code}").text)
-    assert len(offered) == 6
+    assert len(offered) == 8
     assert {path: drawn.get(path).status_code for path in offered} == dict.fromkeys(offered, 200)
 
 
