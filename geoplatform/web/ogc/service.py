@@ -140,15 +140,6 @@ def one(name: str) -> Response:
     )
 
 
-@blueprint.get("/collections/<name>/queryables")
-@counted("read")
-def queryables(name: str) -> Response:
-    """What filters may ask of a collection, as JSON Schema."""
-    collection = collections.named(name)
-    answers.require_known("f")
-    return _schema(collection, "queryables", lambda: queryables_of(collection))
-
-
 def queryables_of(collection: Collection) -> dict[str, dict[str, Any]]:
     """What filters may ask of a collection, by name."""
     known = properties_of(collection)
@@ -158,27 +149,9 @@ def queryables_of(collection: Collection) -> dict[str, dict[str, Any]]:
     return {**asked, GEOMETRY: geometry}
 
 
-@blueprint.get("/collections/<name>/sortables")
-@counted("read")
-def sortables(name: str) -> Response:
-    """What a list of a collection may be sorted by, as JSON Schema."""
-    collection = collections.named(name)
-    answers.require_known("f")
-    return _schema(collection, "sortables", lambda: sortables_of(collection))
-
-
 def sortables_of(collection: Collection) -> dict[str, dict[str, Any]]:
     """What a list of a collection may be sorted by, by name: all that may be asked but the geometry."""
     return {name: told for name, told in queryables_of(collection).items() if name != GEOMETRY}
-
-
-@blueprint.get("/collections/<name>/schema")
-@counted("read")
-def schema(name: str) -> Response:
-    """What a feature of a collection holds, as JSON Schema: types, titles, order, roles."""
-    collection = collections.named(name)
-    answers.require_known("f")
-    return _schema(collection, "schema", lambda: schema_of(collection))
 
 
 def schema_of(collection: Collection) -> dict[str, dict[str, Any]]:
@@ -200,14 +173,23 @@ def _geometry(collection: Collection) -> dict[str, Any]:
     return {"title": words.labels()[GEOMETRY], "format": f"geometry-{collection.geometry_type.lower()}"}
 
 
-def _schema(collection: Collection, what: str, properties: Callable[[], dict[str, Any]]) -> Response:
+_SCHEMAS = {"queryables": queryables_of, "sortables": sortables_of, "schema": schema_of}
+
+
+@blueprint.get("/collections/<name>/<any(queryables, sortables, schema):what>")
+@counted("read")
+def schema(name: str, what: str) -> Response:
+    """As JSON Schema: what filters may ask of a collection, what its lists may be sorted by, what a feature of it holds."""
+    collection = collections.named(name)
+    answers.require_known("f")
+
     def content() -> dict[str, Any]:
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$id": answers.address(f"/collections/{collection.name}/{what}"),
             "type": "object",
             "title": words.titles()[collection.name],
-            "properties": properties(),
+            "properties": _SCHEMAS[what](collection),
             "additionalProperties": False,
         }
 
