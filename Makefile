@@ -18,7 +18,7 @@ run: $(STAMPS)/run $(STAMPS)/bundle ## Install what is missing, load France, ser
 	@$(BIN)/geoplatform up
 
 test: $(STAMPS)/test $(STAMPS)/bundle ## Install what tests need and run them, on a real PostGIS and a real browser
-	@$(BIN)/python -m pytest -q -m "not clients" $(TESTS)
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not clients" $(TESTS)
 
 test-clients: $(STAMPS)/test $(STAMPS)/bundle $(STAMPS)/system-clients ## Install QGIS where it is missing, and try it on what we serve
 	@$(BIN)/python -m pytest -q -m clients

@@ -1,8 +1,10 @@
-"""One real PostgreSQL for all tests, a template database cloned for each test that writes."""
+"""One real PostgreSQL for all tests and the processes that run them, a template database cloned for each test that writes."""
 
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
+import gc
 import io
 import itertools
 import os
@@ -13,8 +15,9 @@ import sys
 import tempfile
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +26,7 @@ import pytest
 
 from geoplatform import embedded
 from geoplatform.config import Settings
+from geoplatform.errors import EmbeddedFailed
 from geoplatform.progress import Progress
 from geoplatform.store import schema
 from geoplatform.store.engine import Store
@@ -51,6 +55,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in real]
 
 
+def pytest_collection_finish() -> None:
+    """What thousands of tests are made of stays: a load collects garbage several times, and would look through it each time."""
+    gc.collect()
+    gc.freeze()
+
+
 @dataclass
 class Database:
     """A database of the test server. `url` connects as one of the platform's roles."""
@@ -76,6 +86,16 @@ class Database:
         with self.connect(role) as connection:
             return connection.execute(query, values or None).fetchall()
 
+    def settle(self) -> None:
+        """Wait until every older transaction of the server has ended: other processes of the run have theirs."""
+        with self.connect() as connection:
+            (mine,) = connection.execute("SELECT pg_current_xact_id()").fetchone()
+            deadline = time.monotonic() + 120
+            query = "SELECT pg_snapshot_xmin(pg_current_snapshot()) > %s"
+            while connection.execute(query, (str(mine),)).fetchone() != (True,):
+                assert time.monotonic() < deadline, "a transaction of the server does not end"
+                time.sleep(0.05)
+
     def close(self) -> None:
         """End its sessions: a database that is to be cloned may have none."""
         while self.stores:
@@ -84,23 +104,38 @@ class Database:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[embedded.Cluster]:
+    """One server for all the processes of a run: the first makes it, the last removes it."""
     fast = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM
-    folder = Path(tempfile.mkdtemp(prefix="geoplatform-tests-", dir=_MEMORY if fast else None))
-    folder.chmod(0o755)
-    try:
-        with embedded.running(folder, durable=False) as running:
-            yield running
+    folder = (_MEMORY if fast else Path(tempfile.gettempdir())) / f"geoplatform-tests-{_RUN}"
+    with ExitStack() as leaving:
+        with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                folder.mkdir()
+                folder.chmod(0o755)
+                with (
+                    embedded.running(folder, durable=False) as running,
+                    psycopg.connect(running.url(), autocommit=True) as admin,
+                ):
+                    admin.execute(
+                        "ALTER SYSTEM SET max_connections = 400"
+                    )  # several processes use it, once it starts anew
+            running = leaving.enter_context(embedded.running(folder, durable=False))
+        yield running
+    with suppress(EmbeddedFailed):  # another process still uses it
         embedded.destroy(folder)
-    finally:
         shutil.rmtree(folder, ignore_errors=True)
+        (folder.parent / f"{folder.name}.lock").unlink(missing_ok=True)
 
 
+_RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "one")
 _numbers = itertools.count()
 
 
 @contextmanager
 def cloned(cluster: embedded.Cluster, template: str) -> Iterator[Database]:
-    name = f"{template}_{next(_numbers)}"
+    name = f"{template}_{_WORKER}_{next(_numbers)}"
     with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     database = Database(cluster, name)
@@ -112,17 +147,37 @@ def cloned(cluster: embedded.Cluster, template: str) -> Iterator[Database]:
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+@contextmanager
+def made_once(cluster: embedded.Cluster, name: str) -> Iterator[bool]:
+    """Whether the database of this name is still to be made, by the caller: the other processes of the run wait.
+
+    It is to be cloned and never connected to afterwards: whoever clones a database needs it unused.
+    """
+    with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
+        admin.execute("SELECT pg_advisory_lock(hashtext(%s))", (name,))
+        there = admin.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount
+        try:
+            yield not there
+        except BaseException:
+            if not there:
+                admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            raise
+
+
 @pytest.fixture(scope="session")
 def template(cluster: embedded.Cluster) -> str:
     """Name of a database that holds the schema and the world's land, and nothing else."""
-    with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
-        admin.execute("CREATE DATABASE template_empty")
-    assert schema.install(cluster.url(database="template_empty"))
-    store = Store(cluster.url("geoplatform_loader", "template_empty"))
-    with store.transaction() as connection:
-        land.load(connection, land.read())
-    store.close()
-    return "template_empty"
+    name = "template_empty"
+    with made_once(cluster, name) as wanted:
+        if wanted:
+            with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
+                admin.execute(f"CREATE DATABASE {name}")
+            assert schema.install(cluster.url(database=name))
+            store = Store(cluster.url("geoplatform_loader", name))
+            with store.transaction() as connection:
+                land.load(connection, land.read())
+            store.close()
+    return name
 
 
 @pytest.fixture
@@ -179,33 +234,39 @@ def communes(tables: DataFrance) -> Communes:
 
 
 @pytest.fixture(scope="session")
-def france(cluster: embedded.Cluster, template: str, tables: DataFrance) -> Iterator[Database]:
-    """All communes of France and their town halls. Shared: do not write into it, clone it."""
-    with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE template_france TEMPLATE {template}")
-    database = Database(cluster, "template_france")
-    store = database.store("geoplatform_loader")
-    progress = Progress(sys.stderr)
-    run.load(
-        store,
-        tables.boundaries(),
-        progress,
-        foreign_land=land.foreign(land.read()),
-        now=NOW,
-        commit=True,
-        waived=frozenset({"geometry", "gaps"}),
-    )
-    load_town_halls(store, tables, progress, NOW)
-    store.close()
-    database.stores.clear()
-    yield database
-    database.close()
+def france_template(cluster: embedded.Cluster, template: str, tables: DataFrance) -> str:
+    """Name of a database with all communes of France and their town halls."""
+    name = "template_france"
+    with made_once(cluster, name) as wanted:
+        if wanted:
+            with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
+                admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            store = Store(cluster.url("geoplatform_loader", name))
+            progress = Progress(sys.stderr)
+            run.load(
+                store,
+                tables.boundaries(),
+                progress,
+                foreign_land=land.foreign(land.read()),
+                now=NOW,
+                commit=True,
+                waived=frozenset({"geometry", "gaps"}),
+            )
+            load_town_halls(store, tables, progress, NOW)
+            store.close()
+    return name
+
+
+@pytest.fixture(scope="session")
+def france(cluster: embedded.Cluster, france_template: str) -> Iterator[Database]:
+    """All communes of France and their town halls. Shared by many tests: who writes takes `france_copy`."""
+    with cloned(cluster, france_template) as database:
+        yield database
 
 
 @pytest.fixture
-def france_copy(cluster: embedded.Cluster, france: Database) -> Iterator[Database]:
-    france.close()
-    with cloned(cluster, france.name) as database:
+def france_copy(cluster: embedded.Cluster, france_template: str) -> Iterator[Database]:
+    with cloned(cluster, france_template) as database:
         yield database
 
 
@@ -219,9 +280,10 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def served(cluster: embedded.Cluster, france: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    france.close()
-    with cloned(cluster, france.name) as database:
+def served(
+    cluster: embedded.Cluster, france_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    with cloned(cluster, france_template) as database:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("GEOPLATFORM_")},
             "GEOPLATFORM_DATABASE_URL": database.url(),

@@ -101,6 +101,7 @@ def test_a_bulk_load_logs_each_creation_once(database, draw):
     rows = synthetic_rows(database, 300, 5)
     with store.transaction() as connection:
         places.load_bulk(connection, rows, "synthetic", NOW)
+    database.settle()
     logged = database.rows("SELECT place_id, operation, version FROM published.changes ORDER BY seq")
     assert sorted(place for place, _, _ in logged) == sorted(row[0] for row in rows)
     assert {(operation, version) for _, operation, version in logged} == {("create", 1)}

@@ -65,12 +65,14 @@ def test_the_home_map_draws_france_and_flies_to_la_reunion(page, served):
     page.get_by_role(
         "button", name="La Réunion"
     ).click()  # and poll: waiting on a function needs eval, which our CSP forbids
-    for _ in range(60):
-        if any(row["code"].startswith("974") for row in drawn(page, "communes-fill")):
+    for _ in range(120):
+        communes = {row["code"] for row in drawn(page, "communes-fill")}
+        places = drawn(page, "places-clusters") + drawn(page, "places-points")
+        if any(code.startswith("974") for code in communes) and places:
             break
         page.wait_for_timeout(250)
-    assert {row["code"] for row in drawn(page, "communes-fill")} >= {"97414", "97407", "97408"}
-    assert drawn(page, "places-clusters") or drawn(page, "places-points")
+    assert communes >= {"97414", "97407", "97408"}
+    assert places
 
 
 def test_a_commune_is_found_with_the_keyboard_alone(page, served):
