@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import os
 from pathlib import Path
 
 import click
 
-from exports.commune import FORMATS, write
+from exports import commune
+from exports.datasets import NAMES
+from exports.formats import FORMATS
+from exports.publishing import Wanted
+from exports.publishing import publish as publish_release
+from exports.retention import Retention
 from geoplatform.errors import Misuse
-from geoplatform.session import WEB, Session
+from geoplatform.session import EXPORTER, WEB, Session
+from geoplatform.store.cutting import LEVELS
 
 
 @click.group()
@@ -18,7 +26,7 @@ def export() -> None:
 
 @export.command("commune")
 @click.argument("code")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="geojson", show_default=True)
+@click.option("--format", "form", type=click.Choice(commune.FORMATS), default="geojson", show_default=True)
 @click.option(
     "-o",
     "--output",
@@ -34,7 +42,82 @@ def export_commune(session: Session, code: str, form: str, output: Path | None, 
         raise Misuse(f"{target.parent} is not a folder")
     with session.progress.step("export") as step:
         try:
-            count = write(session.store(WEB), code, form, target, year)
+            count = commune.write(session.store(WEB), code, form, target, year)
         except OSError as error:
             raise Misuse(f"{target} cannot be written: {error.strerror}") from error
         step.outcome = f"{count} places of {code} in {target}"
+
+
+@click.command()
+@click.option("--dataset", "datasets", type=click.Choice(NAMES), multiple=True, help="Only these.  [default: all]")
+@click.option(
+    "--format", "formats", type=click.Choice(list(FORMATS)), multiple=True, help="Only these.  [default: all]"
+)
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="LEVEL:CODE",
+    help="A part of France: region:11, department:974, epci:249740077, commune:97414.  [default: all of France]",
+)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where.  [default: the folder that is served]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=os.cpu_count() or 1,
+    help="Files written at once.  [default: one a core]",
+)
+@click.option(
+    "--keep-days", type=click.IntRange(0), default=7, show_default=True, help="Keep the last release of so many days."
+)
+@click.option(
+    "--keep-months",
+    type=click.IntRange(0),
+    default=12,
+    show_default=True,
+    help="Keep the last release of so many months.",
+)
+@click.pass_obj
+def publish(
+    session: Session,
+    datasets: tuple[str, ...],
+    formats: tuple[str, ...],
+    scopes: tuple[str, ...],
+    folder: Path | None,
+    workers: int,
+    keep_days: int,
+    keep_months: int,
+) -> None:
+    """Cut a release of the open data, and publish it whole or not at all.
+
+    Earlier releases that are no longer kept are deleted afterwards, so that what is withdrawn leaves every archive in time.
+    """
+    target = folder or session.settings.export_folder
+    if target is None:
+        raise Misuse("no folder to publish into: name one with --to")
+    wanted = Wanted(
+        tuple(name for name in NAMES if name in datasets) or NAMES,
+        tuple(name for name in FORMATS if name in formats) or tuple(FORMATS),
+        tuple(_scope(told) for told in dict.fromkeys(scopes)),
+    )
+    publish_release(
+        session.store(EXPORTER),
+        target,
+        wanted,
+        session.progress,
+        workers=workers,
+        now=dt.datetime.now(dt.UTC),
+        keep=Retention(keep_days, keep_months),
+    )
+
+
+def _scope(told: str) -> tuple[str, str]:
+    level, colon, code = told.partition(":")
+    if level not in LEVELS or not colon or not code:
+        raise Misuse(f"the scope {told!r} is not like department:974; levels are {', '.join(LEVELS)}", value=told)
+    return level, code

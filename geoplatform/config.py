@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from geoplatform.errors import Misuse
 
 PREFIX = "GEOPLATFORM_"
+_LOCATION = re.compile("/([A-Za-z0-9_.-]+/)+")
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,17 @@ class Settings:
     otherwise it is a libpq URL of a role that may create roles and schemas.
     `web_database_url` is the least-privileged URL the web uses; when it is None the web
     connects with `database_url` and takes the role `geoplatform_web` at once.
-    `tile_folder`: where tiles are kept, None to make each anew.
+    `tile_folder`: where tiles are kept, None to make each anew. `export_folder`: where releases are
+    written and served from, None to serve none. `accel`: the internal location of nginx that sends the files of
+    releases in our place (deploy/nginx), None to send them ourselves.
     """
 
     data_dir: Path
     database_url: str | None = None
     web_database_url: str | None = None
     tile_folder: Path | None = None
+    export_folder: Path | None = None
+    accel: str | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 2
@@ -57,11 +63,21 @@ class Settings:
                 )
             return int(raw)
 
+        def location(name: str) -> str | None:
+            raw = text(name)
+            if raw is not None and not _LOCATION.fullmatch(raw):
+                raise Misuse(
+                    f"{PREFIX}{name}={raw!r} is not a path like /protected-exports/", variable=PREFIX + name, value=raw
+                )
+            return raw
+
         data_dir = Path(text("DATA") or "data").absolute()
         tile_folder = text("TILES") or str(data_dir / "tiles")
         return cls(
             data_dir=data_dir,
             tile_folder=None if tile_folder == "off" else Path(tile_folder).absolute(),
+            export_folder=Path(text("EXPORTS") or data_dir / "exports").absolute(),
+            accel=location("ACCEL"),
             database_url=text("DATABASE_URL"),
             web_database_url=text("WEB_DATABASE_URL"),
             host=text("HOST") or cls.host,
@@ -82,6 +98,8 @@ class Settings:
             "DATABASE_URL": self.database_url or "",
             "WEB_DATABASE_URL": self.web_database_url or "",
             "TILES": str(self.tile_folder or "off"),
+            "EXPORTS": str(self.export_folder or ""),
+            "ACCEL": self.accel or "",
             "HOST": self.host,
             "PORT": str(self.port),
             "WORKERS": str(self.workers),

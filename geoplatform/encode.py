@@ -18,8 +18,9 @@ PLACE_COLUMNS = (
     "source", "source_name", "longitude", "latitude", "verdict", "commune_code", "commune_name", "distance_m",
     "vintage", "version", "created_on", "modified_on",
 )  # fmt: skip
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_TELEPHONE = re.compile(r"\+[\d ().-]+")
+#: As regular expressions: how a cell begins that a spreadsheet runs, and what begins so and is none.
+FORMULA_START = r"^[=+\-@\t\r]"
+TELEPHONE = r"\+[0-9 ().-]+"
 
 
 def place_row(place: Place) -> dict[str, Any]:
@@ -132,6 +133,6 @@ def dumps(value: object) -> str:
 
 def inert(value: object) -> object:
     """A cell that no spreadsheet takes for a formula."""
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS) and not _TELEPHONE.fullmatch(value):
+    if isinstance(value, str) and re.match(FORMULA_START, value) and not re.fullmatch(TELEPHONE, value):
         return "'" + value
     return value

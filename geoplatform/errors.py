@@ -147,6 +147,14 @@ class GateFailed(GeoplatformError):
     """A vintage did not pass the checks that stand before its activation. Facts: `gates`."""
 
 
+class ExportFailed(GeoplatformError):
+    """A release could not be written; nothing of it was published. Facts: `file`."""
+
+
+class FileAstray(GeoplatformError):
+    """A file of a release is not on disk as it was published. Facts: `file` and what was found."""
+
+
 class StoreUnavailable(GeoplatformError):
     """The database does not answer, or is not the one we need."""
 

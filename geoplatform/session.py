@@ -17,6 +17,7 @@ from geoplatform.store import schema
 from geoplatform.store.engine import Store
 
 LOADER, OWNER, WEB = "geoplatform_loader", "geoplatform_owner", "geoplatform_web"
+EXPORTER = "geoplatform_exporter"
 ADMIN = "geoplatform_admin"
 _POOL_SIZE = 2
 

@@ -27,16 +27,21 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA geoplatform TO geoplatform_loader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA geoplatform, published TO geoplatform_loader;
 
 -- The web reads what is published, and writes through functions.
-GRANT USAGE ON SCHEMA published TO geoplatform_web, geoplatform_reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA published TO geoplatform_web;
+GRANT USAGE ON SCHEMA published TO geoplatform_web, geoplatform_reader, geoplatform_exporter;
+GRANT SELECT ON ALL TABLES IN SCHEMA published TO geoplatform_web, geoplatform_exporter;
 -- Direct SQL is bulk access: no display-only places, and only views behind a security barrier where rows are hidden.
 GRANT SELECT ON published.vintages, published.vintage_findings, published.territories, published.former_communes,
     published.regions, published.departments, published.epci, published.communes, published.commune_editions,
     published.categories, published.exportable_places, published.layer_styles TO geoplatform_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA published TO geoplatform_web;
+-- What was published as files is told by who wrote them, and by nobody else.
+REVOKE ALL ON FUNCTION published.register_release(jsonb, timestamptz), published.withdraw_releases(jsonb),
+    published.withdrawn_releases() FROM geoplatform_web, geoplatform_loader;
+GRANT EXECUTE ON FUNCTION published.register_release(jsonb, timestamptz), published.withdraw_releases(jsonb),
+    published.withdrawn_releases(), published.revision(text), published.schema_version() TO geoplatform_exporter;
 -- Pure functions over their arguments, used by published functions and searches.
-GRANT USAGE ON SCHEMA geoplatform TO geoplatform_web;
+GRANT USAGE ON SCHEMA geoplatform TO geoplatform_web, geoplatform_exporter;
 GRANT EXECUTE ON FUNCTION geoplatform.search_key(text), geoplatform.insee_fid(text), geoplatform.is_public(text, text),
-    geoplatform.is_item(text, text, text) TO geoplatform_web, geoplatform_reader;
+    geoplatform.is_item(text, text, text) TO geoplatform_web, geoplatform_reader, geoplatform_exporter;
 
 RESET ROLE;

@@ -9,7 +9,14 @@ from geoplatform.embedded.account import name, write
 from geoplatform.embedded.site import Site
 
 ADMIN = "geoplatform_admin"
-ROLES = (ADMIN, "geoplatform_owner", "geoplatform_loader", "geoplatform_web", "geoplatform_reader")
+ROLES = (
+    ADMIN,
+    "geoplatform_owner",
+    "geoplatform_loader",
+    "geoplatform_web",
+    "geoplatform_exporter",
+    "geoplatform_reader",
+)
 SETTINGS_FILE = "geoplatform.conf"
 ROOMY_BYTES = 2**28
 """Below this, shared memory (64 MB in a container) fails parallel queries."""

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, create_engine, event, exc
 from sqlalchemy.pool import QueuePool
 
@@ -39,7 +40,8 @@ class Store:
     """The store as one database role sees it. Make it once per process; close it at the end.
 
     `url` is a libpq connection string; `reading_url` another one for reads (a standby), the same by default;
-    `role` is taken at once after connecting; `settings` are server settings of every session.
+    `role` is taken at once after connecting; `settings` are server settings of every session. `reading_conninfo`: how another
+    driver connects as the readers do; it may hold a password.
     """
 
     def __init__(
@@ -55,9 +57,9 @@ class Store:
         if role is not None:
             common["role"] = role
         self._writer = _pool(url, common, pool_size, autocommit=False)
-        self._reader = _pool(
-            reading_url or url, common | {"default_transaction_read_only": "on"}, pool_size, autocommit=True
-        )
+        reading = reading_url or url, common | {"default_transaction_read_only": "on"}
+        self._reader = _pool(*reading, pool_size, autocommit=True)
+        self.reading_conninfo = make_conninfo(reading[0], options=_options(reading[1]))
 
     def close(self) -> None:
         """Give every connection back to the server."""
@@ -204,7 +206,7 @@ def driver(connection: Connection) -> psycopg.Connection[Any]:
 
 
 def _pool(url: str, settings: dict[str, str], size: int, *, autocommit: bool) -> Any:
-    options = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
+    options = _options(settings)
 
     def connect() -> psycopg.Connection[Any]:
         return psycopg.connect(url, options=options, connect_timeout=_CONNECT_TIMEOUT_S, application_name="geoplatform")
@@ -235,6 +237,10 @@ def _refuse_lost(connection: psycopg.Connection[Any], *_: object) -> None:
         if not waiting.poll(0):
             return
     raise exc.DisconnectionError("the server closed an idle connection")
+
+
+def _options(settings: dict[str, str]) -> str:
+    return " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
 
 
 def _escaped(value: str) -> str:

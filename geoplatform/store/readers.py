@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, delete, insert
 
 from geoplatform.errors import Misuse, StoreUnavailable, Unknown
-from geoplatform.store import tables
+from geoplatform.store.kept import layer_style
 
 _NAME = re.compile(r"(?!pg_|geoplatform)[a-z][a-z0-9_]{0,62}", re.ASCII)
 #: Settings do not come with membership: each login has its own.
@@ -42,13 +42,12 @@ class LayerStyle:
 
 def keep_styles(connection: Connection, styles: Sequence[LayerStyle]) -> None:
     """Have these and no others in `published.layer_styles`. In a transaction of the owner's."""
-    kept = tables.layer_style
-    connection.execute(delete(kept))
+    connection.execute(delete(layer_style))
     rows = [
         {"layer": s.view, "name": s.name, "qml": _xml(s.qml), "sld": _xml(s.sld), "is_default": s.is_default}
         for s in styles
     ]
-    connection.execute(insert(kept), rows)
+    connection.execute(insert(layer_style), rows)
 
 
 def _xml(document: bytes) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from geoplatform.errors import NotAuthorised, Unknown
-from geoplatform.store.tables import api_token
+from geoplatform.store.kept import api_token
 
 
 def issue(

@@ -19,6 +19,7 @@ from geoplatform.web import (
     places,
     problems,
     qgis,
+    releases,
     security,
     tilesets,
     vintages,
@@ -47,7 +48,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     security.attach(app)
     problems.attach(app)
     limits.attach(app, settings)
-    for room in (home, communes, vintages, places, tile_views, tilesets, qgis, api, health):
+    for room in (home, communes, vintages, places, tile_views, tilesets, qgis, releases, api, health):
         app.register_blueprint(room.blueprint)
     ogc.attach(app)
     with app.app_context():

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from geoplatform import encode
 from geoplatform.errors import BadParameter
 from geoplatform.model import Commune, Place, Vintage, commune_code
-from geoplatform.store import communes, places, vintages
+from geoplatform.store import communes, places, releases, vintages
 from geoplatform.store.communes import Succeeded
 from geoplatform.store.engine import Store
 from geoplatform.web import context, params
@@ -56,7 +56,7 @@ def page(code: str) -> AnyResponse:
     if known != code:
         return redirect(url_for("communes.page", code=known) + _query(), 308)
     wanted, then = params.page_format(), context.asked_vintage()
-    number = then.id if then else None
+    number, of_commune = then.id if then else None, f"places-commune-{known}"
     with context.store().reading() as connection:
         commune = communes.sought(connection, known, number)
         if isinstance(commune, Succeeded):
@@ -74,6 +74,7 @@ def page(code: str) -> AnyResponse:
             "then": then,
             "asked": {name: request.args[name] for name in ("vintage", "at") if name in request.args},
             "history": vintages.holding(connection, known),
+            "released": of_commune if releases.known(connection, of_commune) else None,
         }
     return context.page("commune.html", **shown)  # after the connection is given back: the page asks for one too
 

@@ -1,7 +1,8 @@
 """Flask's application, and any other of WSGI, behind granian's own protocol (RSGI). From `web.server`.
 
 WSGI on granian is not told that a client went away; its own protocol tells, but its streams know no pressure back: a slow
-client's answer would gather in memory. So what is streamed is a file to granian, in truth a pipe (web.pipe).
+client's answer would gather in memory. So what is streamed is a file to granian, in truth a pipe (web.pipe). What is a file
+in truth (`Part`) granian sends alone, and no thread of ours waits for its reader.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geoplatform.store.engine import Cancellation
@@ -28,9 +30,24 @@ log = logging.getLogger(__name__)
 CANCELLATION = "geoplatform.cancellation"
 #: Answers whose length is told and no larger than this are gathered and sent at once.
 _AT_ONCE = 1 << 20
+_PIECE = 1 << 16
 #: A query that takes less is over before it could be cancelled.
 _PATIENCE_S = 0.1
 _Headers = list[tuple[str, str]]
+
+
+class Part:
+    """Bytes of a file from `begin` up to, not including, `end`: an answer of WSGI, which the gateway leaves to granian."""
+
+    def __init__(self, path: Path, begin: int, end: int) -> None:
+        self.path, self.begin, self.end = path, begin, end
+
+    def __iter__(self) -> Iterator[bytes]:
+        """For any other server of WSGI, and for what is sent at once."""
+        with self.path.open("rb") as file:
+            file.seek(self.begin)
+            while piece := file.read(min(_PIECE, self.end - file.tell())):
+                yield piece
 
 
 class Gateway:
@@ -65,7 +82,7 @@ class Gateway:
         written: list[bytes] = []
         try:
             chunks = self._app(environ, client.start(written))
-            client.send(environ["REQUEST_METHOD"], written, iter(chunks))
+            client.send(environ["REQUEST_METHOD"], written, chunks)
         except pipe.Gone:
             log.info("nobody reads the answer any more: %s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
         except Exception:
@@ -170,8 +187,8 @@ class _Client:
 
         return start_response
 
-    def send(self, method: str, written: list[bytes], chunks: Iterator[bytes]) -> None:
-        """The answer: at once where its length is told and small, else piece by piece as they come."""
+    def send(self, method: str, written: list[bytes], chunks: Iterable[bytes]) -> None:
+        """The answer: at once where its length is told and small, else as a file, or piece by piece as they come."""
         length = next((value for name, value in self._headers if name.lower() == "content-length"), "")
         if method == "HEAD" or self._status in (204, 304):
             self._answered = True
@@ -180,9 +197,13 @@ class _Client:
             body = b"".join((*written, *chunks))
             self._answered = True
             self._proto.response_bytes(self._status, self._headers, body)
+        elif isinstance(chunks, Part):
+            self._answered = True
+            self._proto.response_file_range(self._status, self._headers, str(chunks.path), chunks.begin, chunks.end)
         else:
-            first = next(chunks, b"")  # before the status is told: what fails at once is an error, not half an answer
-            self._stream(_joined(written, first, chunks))
+            rest = iter(chunks)
+            first = next(rest, b"")  # before the status is told: what fails at once is an error, not half an answer
+            self._stream(_joined(written, first, rest))
 
     def fail(self) -> None:
         """An error that the application did not answer; where it had begun to, the stream has ended already."""

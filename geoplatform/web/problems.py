@@ -17,6 +17,7 @@ from geoplatform.errors import (
     BadPoint,
     BadTile,
     DuplicatePlace,
+    FileAstray,
     GeoplatformError,
     NotAllowed,
     NotAuthorised,
@@ -49,6 +50,7 @@ STATUS: tuple[tuple[type[GeoplatformError], int], ...] = (
     (DuplicatePlace, 409),
     (NoVintage, 503),
     (StoreBusy, 503),
+    (FileAstray, 503),
     (StoreUnavailable, 503),
     (SchemaMismatch, 503),
 )
@@ -103,6 +105,8 @@ def _public_reason(error: GeoplatformError) -> str:
         return "no commune boundaries are loaded yet"
     if isinstance(error, StoreBusy):
         return "the request took longer than it may, or the server is busy: ask for less, or later"
+    if isinstance(error, FileAstray):
+        return "this file cannot be read at the moment; the other files and releases are not concerned"
     return "the store is out of reach"
 
 
@@ -110,7 +114,7 @@ def _of_http(error: HTTPException) -> Response:
     status = error.code or 500
     response = _answer(status, error.name.replace(" ", ""), error.description or "", {})
     for name, value in error.get_headers():
-        if name == "Allow":
+        if name in ("Allow", "Content-Range"):
             response.headers[name] = value
     return response
 

@@ -9,6 +9,8 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,33 +29,27 @@ def get(url: str, **headers: str):
         return error.code, error.headers, error.read()
 
 
-@pytest.fixture(scope="module")
-def nginx(served, tmp_path_factory):
-    """Address of a running nginx, and the folder of the tiles it serves."""
-    get(f"{served.url}/tiles/departments/5/16/11.mvt")
-    (folder,) = (Path(served.environment["GEOPLATFORM_DATA"]) / "tiles").iterdir()
-    prefix = tmp_path_factory.mktemp("nginx")
+@contextmanager
+def nginx_before(url: str, locations: str, prefix: Path) -> Iterator[str]:
+    """Address of a running nginx with these locations, which passes on all else."""
     prefix.chmod(0o755)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    given = (ROOT / "deploy/nginx/tiles.conf").read_text()
-    given = given.replace("FOLDER", str(folder)).replace("UPSTREAM", served.url.removeprefix("http://"))
     (prefix / "nginx.conf").write_text(f"""
         user root; daemon off; pid {prefix}/pid; error_log {prefix}/error.log; events {{}}
         http {{
             access_log off; client_body_temp_path {prefix}/body; proxy_temp_path {prefix}/proxy; fastcgi_temp_path {prefix}/f;
             uwsgi_temp_path {prefix}/u; scgi_temp_path {prefix}/s;
             server {{ listen 127.0.0.1:{port};
-                {given}
-                location / {{ proxy_pass {served.url}; proxy_set_header Host $http_host; }}
+                {locations}
+                location / {{ proxy_pass {url}; proxy_set_header Host $http_host; }}
             }}
         }}
     """)
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     process = subprocess.Popen([program, "-p", prefix, "-c", prefix / "nginx.conf", "-e", prefix / "error.log"])
     try:
-        url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 20
         while True:
             assert process.poll() is None, (prefix / "error.log").read_text()
@@ -63,10 +59,21 @@ def nginx(served, tmp_path_factory):
             except OSError:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-        yield url, folder
+        yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def nginx(served, tmp_path_factory):
+    """Address of a running nginx, and the folder of the tiles it serves."""
+    get(f"{served.url}/tiles/departments/5/16/11.mvt")
+    (folder,) = (Path(served.environment["GEOPLATFORM_DATA"]) / "tiles").iterdir()
+    given = (ROOT / "deploy/nginx/tiles.conf").read_text()
+    given = given.replace("FOLDER", str(folder)).replace("UPSTREAM", served.url.removeprefix("http://"))
+    with nginx_before(served.url, given, tmp_path_factory.mktemp("nginx")) as url:
+        yield url, folder
 
 
 def test_nginx_and_we_give_the_same_bytes_under_the_same_etag(nginx, served):

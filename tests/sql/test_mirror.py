@@ -10,9 +10,8 @@ from sqlalchemy import create_engine, inspect
 from sqlalchemy.dialects import postgresql
 
 from geoplatform.errors import SchemaMismatch, StoreUnavailable
-from geoplatform.store import schema
+from geoplatform.store import kept, schema
 from geoplatform.store.engine import Store
-from geoplatform.store.tables import metadata
 
 
 def named(database, column):
@@ -24,7 +23,7 @@ def named(database, column):
 def test_every_mirrored_table_has_the_columns_and_types_of_the_database(database):
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(database.url()))
     inspector = inspect(engine)
-    for table in metadata.tables.values():
+    for table in kept.metadata.tables.values():
         found = {column["name"]: column for column in inspector.get_columns(table.name, schema=table.schema)}
         assert list(found) == [column.name for column in table.columns], table.fullname
         for column in table.columns:
@@ -49,7 +48,7 @@ def test_every_mirrored_table_has_the_columns_and_types_of_the_database(database
 def test_every_table_and_view_is_mirrored(database, schema_name):
     query = "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p', 'v') AND relnamespace = %s::regnamespace"
     found = {name for (name,) in database.rows(query, schema_name)}
-    assert found == {table.name for table in metadata.tables.values() if table.schema == schema_name}
+    assert found == {table.name for table in kept.metadata.tables.values() if table.schema == schema_name}
 
 
 def test_every_published_view_and_column_has_a_comment(database):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import resource
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 from flask import Flask, Response, request
 
-from geoplatform.web.gateway import Gateway
+from geoplatform.web.gateway import Gateway, Part
 
 CHUNK = bytes(range(256)) * 256
 LARGEST = 1 << 16
@@ -32,6 +33,13 @@ def stream(chunks: int) -> Response:
     return Response(made(), headers={"Content-Length": request.args["length"]} if "length" in request.args else None)
 
 
+@app.get("/file/<int:begin>/<int:end>")
+def file(begin: int, end: int) -> Response:
+    response = Response(headers={"Content-Length": str(end - begin)}, direct_passthrough=True)
+    response.response = Part(Path(request.args["path"]), begin, end)
+    return response
+
+
 @app.get("/breaks/<int:after>")
 def breaks(after: int) -> Response:
     def made() -> Iterator[bytes]:
@@ -48,6 +56,7 @@ def state() -> dict[str, int]:
         **told,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
         "threads": threading.active_count(),
+        "files": sum(1 for _ in Path("/proc/self/fd").iterdir()),
     }
 
 

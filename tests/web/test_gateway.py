@@ -114,6 +114,57 @@ def test_a_head_has_the_headers_and_none_of_the_body(port):
     assert state(port)["sent"] == 0
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory) -> Iterator[Path]:
+    """A file of 300 MB."""
+    path = tmp_path_factory.mktemp("large") / "file"
+    with path.open("wb") as file:
+        for _ in range(4800):
+            file.write(CHUNK)
+    yield path
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"), [(0, 0), (0, 7), (3, 2_000_003), (300_000_000, 314_572_800), (9, 100_000_000)]
+)
+def test_a_part_of_a_file_is_sent_to_the_byte(port, large, begin, end):
+    answer = asked(port, f"/file/{begin}/{end}?path={large}")
+    digest = hashlib.sha256()
+    while piece := answer.read(1 << 20):
+        digest.update(piece)
+    with large.open("rb") as file:
+        file.seek(begin)
+        assert digest.digest() == hashlib.sha256(file.read(end - begin)).digest()
+    assert answer.headers["Content-Length"] == str(end - begin)
+
+
+def test_files_are_sent_in_flat_memory_and_hold_no_thread(port, large):
+    before = state(port)
+    size = large.stat().st_size
+    path = f"/file/0/{size}?path={large}"
+    readers = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+    for reader in readers:  # they take a little, and rest
+        reader.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        reader.recv(1 << 16)
+    whole = asked(port, path)
+    assert sum(len(piece) for piece in iter(lambda: whole.read(1 << 20), b"")) == size
+    after = state(port)
+    assert after["peak_mb"] - before["peak_mb"] < 100
+    assert after["threads"] == before["threads"]
+    for reader in readers:
+        reader.close()
+    until(lambda: state(port)["files"] <= before["files"])
+
+
+def test_a_file_that_is_gone_is_not_taken_for_one(port, tmp_path):
+    try:
+        answer = asked(port, f"/file/0/2000000?path={tmp_path}/none")
+        assert answer.status >= 400 or len(answer.read()) < 2_000_000
+    except (http.client.HTTPException, ConnectionError):
+        """The connection ended, which says it too."""
+
+
 @pytest.mark.parametrize("size", [0, 1, LARGEST])
 @pytest.mark.parametrize("is_chunked", [True, False])
 def test_a_body_comes_as_it_was_sent(port, size, is_chunked):

@@ -1,0 +1,83 @@
+"""What is published: the datasets of a release and their columns, described once for every container and paper.
+
+From every module of `exports`. Names, types and meanings come from the registry of collections and from the database's comments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from geoplatform.cql2 import Type
+from geoplatform.store.collections import type_of
+from geoplatform.store.cutting import Scope, filed
+
+#: In the order in which they are cut.
+NAMES = ("places", "communes", "epci", "departments", "regions")
+TITLES = {
+    "places": "Lieux ajoutés par les habitants et les registres publics",
+    "communes": "Communes",
+    "epci": "Intercommunalités (EPCI à fiscalité propre)",
+    "departments": "Départements",
+    "regions": "Régions",
+}
+_LEVEL_NAMES = {"region": "région", "department": "département", "epci": "intercommunalité", "commune": "commune"}
+#: Names of at most ten characters for Shapefiles, where cutting would make two alike or unclear.
+_SHORT = {
+    "description": "descr", "opening_hours": "opening_h", "source_name": "src_name", "commune_code": "com_code",
+    "commune_name": "com_name", "department_code": "dep_code", "department_name": "dep_name", "region_code": "reg_code",
+    "region_name": "reg_name", "commune_code_at_entry": "entry_code", "modified_on": "modif_on",
+    "territory_code": "terr_code", "postal_codes": "post_codes", "geometry_source": "geom_src",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column. `type`: of `cql2.Type`; `meaning`: the database's own comment; `short`: its name in Shapefiles."""
+
+    name: str
+    type: Type
+    meaning: str
+    short: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One dataset: a collection, of France or of a scope. `fields`: its columns but the geometry, in the order of every file;
+    `geometry_type`: as GeoJSON calls it.
+    """
+
+    collection: str
+    geometry_type: str
+    scope: Scope | None
+    fields: tuple[Field, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called in addresses and in the register of releases."""
+        scope = self.scope
+        return self.collection if scope is None else f"{self.collection}-{scope.level}-{scope.code}"
+
+    @property
+    def title(self) -> str:
+        """Title in French."""
+        title = TITLES[self.collection]
+        return (
+            f"{title} — France"
+            if self.scope is None
+            else f"{title} — {_LEVEL_NAMES[self.scope.level]} {self.scope.name}"
+        )
+
+    @property
+    def holds_points(self) -> bool:
+        """Whether its geometries are points, which text formats spell as longitude and latitude."""
+        return self.geometry_type == "Point"
+
+
+def described(meanings: dict[str, dict[str, str]], name: str, scope: Scope | None) -> Dataset:
+    """The dataset of a collection and scope. `meanings`: of the columns, by collection (`collections.meanings`)."""
+    found = filed(name)
+    fields = (
+        Field(column.name, type_of(column), meanings[name][column.name], _SHORT.get(column.name, column.name))
+        for column in found.columns
+    )
+    return Dataset(name, found.geometry_type, scope, tuple(fields))

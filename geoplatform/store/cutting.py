@@ -1,0 +1,173 @@
+"""One moment of the published data as Arrow, for releases. From `exports`; through ADBC to PostgreSQL.
+
+The moment is a snapshot that PostgreSQL exports: as many connections as are wanted read the same rows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+from sqlalchemy import Column, Date, Double, Integer, Select, Text, Uuid, cast, func, literal, select, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql import ColumnElement
+
+from geoplatform.errors import NoVintage, StoreUnavailable, Unknown
+from geoplatform.model import Vintage
+from geoplatform.store import vintages
+from geoplatform.store.collections import GEOMETRY, Collection, is_list, named
+from geoplatform.store.engine import Store
+from geoplatform.store.spelling import AsFeature, compared
+
+_BATCH_BYTES = 4 << 20
+_SORTING_MB = 64
+#: What a file does not say of a place: its number in the database, which tells in what order places were entered.
+_NOT_IN_FILES = {"places": frozenset({"fid", "geom_3857", "quadkey"})}
+#: By which column each level of scope is found, and where its name stands.
+LEVELS = {
+    "region": ("region_code", "published.regions"),
+    "department": ("department_code", "published.departments"),
+    "epci": ("epci_code", "published.epci"),
+    "commune": ("commune_code", "published.communes"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A part of France: `level` is a key of `LEVELS`, `code` its INSEE code (or SIREN), `name` the official one."""
+
+    level: str
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a release is true of. `snapshot`: PostgreSQL's name of it, for as long as `moment` holds it; `mark`, `changed_at`:
+    the same as long as nothing has changed.
+    """
+
+    snapshot: str
+    at: dt.datetime
+    mark: str
+    changed_at: dt.datetime
+    vintage: Vintage
+    change_seq: int
+
+
+@contextmanager
+def moment(store: Store) -> Iterator[Moment]:
+    """Now, held until left. NoVintage before a first vintage is active."""
+    with store.snapshot() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        vintage = vintages.active(connection)
+        if vintage is None:
+            raise NoVintage("no vintage of boundaries is active: `geoplatform load communes` comes first")
+        row = connection.execute(
+            text("""
+                SELECT now() AS at, pg_export_snapshot() AS snapshot, p.revision || '/' || l.revision AS mark,
+                       greatest(p.changed_at, l.changed_at) AS changed_at,
+                       coalesce((SELECT c.seq FROM published.changes AS c ORDER BY c.seq DESC LIMIT 1), 0) AS seq
+                FROM published.revision('places') AS p, published.revision('limits') AS l
+            """)
+        ).one()
+        yield Moment(row.snapshot, row.at, row.mark, row.changed_at, vintage, row.seq)
+
+
+def scope_of(store: Store, level: str, code: str) -> Scope:
+    """The scope of this code in the active vintage. Unknown if there is none."""
+    view = LEVELS[level][1]
+    with store.reading() as connection:
+        name = connection.execute(
+            text(f"SELECT name FROM {view} WHERE code = :code"),  # noqa: S608 - our own names
+            {"code": code},
+        ).scalar()
+    if name is None:
+        raise Unknown(level, code)
+    return Scope(level, code, name)
+
+
+def filed(collection: str) -> Collection:
+    """A collection as files show it: with every column that may leave."""
+    found = named(collection)
+    return replace(found, hidden=_NOT_IN_FILES.get(collection, found.hidden))
+
+
+def has_scope(collection: str, level: str) -> bool:
+    """Whether this collection can be cut to scopes of this level."""
+    return _column(filed(collection), level) is not None
+
+
+@contextmanager
+def rows(
+    store: Store, of: Moment, collection: Collection, scope: Scope | None, *, features: bool, values: bool
+) -> Iterator[pa.RecordBatchReader]:
+    """What a collection holds at a moment, in batches of some megabytes.
+
+    Ordered along the Hilbert curve, then by identifier: the same rows always come in the same order.
+    `features`: a column `feature`, a GeoJSON text each. `values`: every column, and `geom` (WKB, EPSG:4326).
+    StoreUnavailable if the database ends it.
+    """
+    query = _query(collection, scope, features, values).compile(
+        dialect=postgresql.dialect(paramstyle="named"),  # type: ignore[no-untyped-call]
+        compile_kwargs={"literal_binds": True},
+    )
+    try:
+        with adbc.connect(store.reading_conninfo, autocommit=False) as connection, connection.cursor() as cursor:
+            # Not what QGIS and the web have: nothing here takes long enough to be stopped, and much is sorted.
+            for setting in (
+                "TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+                f"TRANSACTION SNAPSHOT '{of.snapshot}'",
+                "LOCAL statement_timeout = 0",
+                f"LOCAL work_mem = '{_SORTING_MB}MB'",
+            ):
+                cursor.execute(f"SET {setting}")
+            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
+            cursor.execute(str(query))
+            yield cursor.fetch_record_batch()
+    except adbc.Error as error:
+        raise StoreUnavailable(f"the database ended the cut of {collection.name}: {error}") from error
+
+
+def _query(collection: Collection, scope: Scope | None, features: bool, values: bool) -> Select[Any]:
+    table = collection.table
+    shape, identifier = table.c[GEOMETRY], table.c[collection.identifier]
+    chosen: list[ColumnElement[Any]] = [table.c.licence] if collection.holds_points else []
+    if values:
+        chosen = [_plain(collection, column) for column in collection.columns]
+        chosen.append(func.ST_AsBinary(shape).label(GEOMETRY))
+    if features:
+        names = [column.name for column in collection.columns if column.name != "id"]
+        chosen.append(AsFeature(names=names).columns(collection, table)[0].label("feature"))
+    query = select(*chosen).select_from(table).order_by(shape, identifier)
+    if scope is None:
+        return query
+    column = _column(collection, scope.level)
+    if column is None:
+        raise Unknown(f"cut of {collection.name} by", scope.level)
+    return query.where(column == literal(scope.code))
+
+
+def _column(collection: Collection, level: str) -> Column[Any] | None:
+    """The column that tells a row's scope of a level; a commune's own code is just its code."""
+    name = LEVELS[level][0]
+    if name == f"{collection.name.removesuffix('s')}_code" or (level == "epci" and collection.name == "epci"):
+        name = collection.identifier
+    return collection.table.c.get(name)
+
+
+def _plain(collection: Collection, column: Column[Any]) -> ColumnElement[Any]:
+    """A column in one of four types: text, integer, number, date."""
+    if is_list(column):
+        return func.array_to_string(column, literal(" ")).label(column.name)
+    if isinstance(column.type, Integer | Uuid):
+        return cast(column, Text if isinstance(column.type, Uuid) else Integer).label(column.name)
+    if isinstance(column.type, Date | Text):
+        return column
+    return cast(compared(collection, column), Double).label(column.name)

@@ -1,0 +1,112 @@
+"""Job `exports`: a million places and all communes into each container, against ogr2ogr from the same view; then a whole release.
+
+Ours is the whole command: program started, snapshot, cut, file, read back, summed, papers, register. ogr2ogr's is its run alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from exports.formats import FORMATS
+from exports.publishing import Wanted, publish
+from geoplatform.progress import Progress
+from geoplatform.store import cutting, places
+from geoplatform.store.engine import Store
+from tests.bench.bench import Bench, Database
+from tests.bench.figure import Figure, peak_mb, seconds
+
+_EXPORTER = "geoplatform_exporter"
+_PEERS = {
+    "geojson": ("GeoJSON", ".geojson", []),
+    "csv": ("CSV", ".csv", ["-lco", "GEOMETRY=AS_XY"]),
+    "gpkg": ("GPKG", ".gpkg", []),
+    "fgb": ("FlatGeobuf", ".fgb", []),
+    "shp": ("ESRI Shapefile", ".shp", []),
+}
+_MEMORY_GOAL_MB = 400
+_VIEWS = {"places": "place_items", "communes": "communes"}
+
+
+def figures(bench: Bench) -> Iterator[Figure]:
+    """Seconds for each format that ogr2ogr writes too, and for a release of all nine; memory of the hungriest process."""
+    with bench.database(bench.france) as database:
+        with database.store() as store, store.transaction() as connection:
+            places.load_bulk(connection, bench.rows(store), "bench", _now())
+        with database.connect() as connection:
+            connection.execute("VACUUM ANALYZE geoplatform.place, geoplatform.placement")
+        whole = 0.0
+        for dataset in ("communes", "places"):
+            for name, (driver, ending, options) in _PEERS.items():
+                theirs = _theirs(bench, database, dataset, driver, ending, options)
+                whole += theirs
+                ours, _ = _ours(bench, database, [dataset], [name])
+                yield Figure("exports", f"{dataset} as {FORMATS[name].title}", ours, "ogr2ogr", theirs, "s")
+        ours, memory = _ours(bench, database, list(_VIEWS), list(_PEERS))
+        yield Figure("exports", "these two in these five formats at once", ours, "the sum of ogr2ogr's", whole, "s")
+        ours, _ = _ours(bench, database, [], [])
+        yield Figure("exports", "a whole release of nine formats", ours, "the sum of ogr2ogr's five", whole, "s")
+        yield Figure("exports", "peak memory of the hungriest process", memory, "the goal", _MEMORY_GOAL_MB, "MB")
+
+
+def _theirs(bench: Bench, database: Database, dataset: str, driver: str, ending: str, options: list[str]) -> float:
+    folder = bench.folder / "ogr"
+    folder.mkdir()
+    view = f"published.{_VIEWS[dataset]}"
+    columns = ", ".join(
+        [*(column.name for column in cutting.filed(dataset).columns if column.name != "postal_codes"), "geom"]
+    )
+    source = f"PG:{database.url}"
+    command = ["ogr2ogr", "-q", "-f", driver, str(folder / f"out{ending}"), source, "-nln", dataset, *options]
+    took = seconds(
+        lambda: subprocess.run(
+            [*command, "-sql", f"SELECT {columns} FROM {view}"],
+            check=True,
+            capture_output=True,
+        )
+    )
+    shutil.rmtree(folder)
+    return took
+
+
+def _ours(bench: Bench, database: Database, datasets: list[str], formats: list[str]) -> tuple[float, float]:
+    """Seconds of the whole, MB of the hungriest of its processes."""
+    folder = bench.folder / "published"
+    told = ""
+
+    def run() -> None:
+        nonlocal told
+        command = [sys.executable, "-m", "tests.bench.exports", database.url, str(folder)]
+        arguments = [",".join(datasets), ",".join(formats)]
+        told = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True).stdout
+
+    took = seconds(run)
+    shutil.rmtree(folder)
+    return took, json.loads(told)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _main(url: str, folder: str, datasets: str, formats: str) -> None:
+    import resource
+
+    store = Store(url, role=_EXPORTER, pool_size=2)
+    plain = Wanted()
+    wanted = Wanted(
+        tuple(filter(None, datasets.split(","))) or plain.datasets,
+        tuple(filter(None, formats.split(","))) or plain.formats,
+    )
+    publish(store, Path(folder), wanted, Progress(), workers=2, now=_now())
+    store.close()
+    print(json.dumps(max(peak_mb(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
