@@ -89,9 +89,8 @@ def publish(
                     f"release {plan.release}: {len(datasets)} datasets, {len(files)} files, {total / 1e6:,.1f} MB"
                 )
         except OSError as error:
-            raise ExportFailed(
-                f"{error.filename or folder}: {error.strerror}; nothing was published", file=error.filename
-            ) from error
+            where = str(error.filename or folder)
+            raise ExportFailed(f"{where}: {error.strerror or error}; nothing was published", file=where) from error
         shutil.rmtree(unfinished)
         if keep:
             with progress.step("retention") as step:
@@ -198,9 +197,8 @@ def _written(plan: _Plan, unfinished: Path, progress: Progress, workers: int) ->
                     done[rows.dataset.name, target.name] = future.result()
                 except (OSError, ValueError, MemoryError, RuntimeError) as error:
                     raise _failed(target, error) from error
-        except BaseException:
+        finally:
             pool.shutdown(cancel_futures=True)
-            raise
         step.outcome = f"{len(done)} files"
     return [(rows.dataset, done[rows.dataset.name, format.file_name(rows)]) for rows, format in tasks]
 

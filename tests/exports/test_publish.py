@@ -197,11 +197,12 @@ def test_what_was_cut_before_a_change_is_not_taken_up(press):
     assert b"NULL" not in press.file("places", "places-cc-by-nc-sa-4.0.csv").read_bytes()
 
 
-def test_a_full_disk_is_named_with_the_file_and_nothing_is_published(press):
+@pytest.mark.parametrize("most", [300, 20_000], ids=["while cutting", "while writing"])
+def test_a_full_disk_is_named_with_the_file_and_nothing_is_published(press, most):
     press.publish(QUICK)
     before = current(press)
     with pytest.raises(ExportFailed, match=r"nothing was published") as failed:
-        limited(press, 20_000)
+        limited(press, most)
     assert failed.value.facts["file"]
     assert current(press) == before
     press.publish()
