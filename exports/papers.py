@@ -33,7 +33,7 @@ LEFT_OUT = (
     "lieux en brouillon, masqués, privés ou supprimés",
     "position, adresse et distance des lieux montrés à la commune seulement",
     "comptes, pseudonymes, adresses électroniques, adresses IP et clés de celles et ceux qui contribuent",
-    "numéros d’ordre et heures des contributions : les dates sont au jour, les identifiants sont aléatoires",
+    "numéros d’ordre et heures des contributions : les dates et les identifiants ne disent que le jour",
 )
 
 
