@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .setup
 LOCKS := deploy/requirements
 FRONT := geoplatform/web/frontend
+HARVESTERS := udata ckan shacl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -20,7 +21,7 @@ run: $(STAMPS)/run $(STAMPS)/bundle ## Install what is missing, load France, ser
 test: $(STAMPS)/test $(STAMPS)/bundle ## Install what tests need and run them, on a real PostGIS and a real browser
 	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile -m "not clients" $(TESTS)
 
-test-clients: $(STAMPS)/test $(STAMPS)/bundle $(STAMPS)/system-clients ## Install QGIS where it is missing, and try it on what we serve
+test-clients: $(STAMPS)/test $(STAMPS)/bundle $(STAMPS)/system-clients $(STAMPS)/harvesters $(STAMPS)/readers ## Install QGIS, udata, CKAN and readers of our files, and try them on what we serve
 	@$(BIN)/python -m pytest -q -m clients
 
 lint: $(STAMPS)/test ## Check style and types (ruff, mypy --strict)
@@ -39,6 +40,9 @@ lock: $(STAMPS)/test ## Lock the dependencies of pyproject.toml anew
 	  extra="--extra build"; test $$name = test && extra="--all-extras -c $(LOCKS)/run.txt"; \
 	  env -u PIP_FIND_LINKS $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \
 	    $$extra -o $(LOCKS)/$$name.txt pyproject.toml; done
+	@for name in $(HARVESTERS); do \
+	  env -u PIP_FIND_LINKS $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \
+	    -o $(LOCKS)/$$name.txt $(LOCKS)/$$name.in; done
 
 clean: ## Remove the embedded database, caches and everything that was installed here
 	@if [ -x $(BIN)/geoplatform ]; then $(BIN)/geoplatform db destroy --yes; fi
@@ -61,8 +65,22 @@ $(STAMPS)/test: $(LOCKS)/test.txt $(STAMPS)/run $(STAMPS)/system-test
 	@$(BIN)/python -m pip install -q --require-hashes -r $(LOCKS)/test.txt
 	@touch $@
 
+$(STAMPS)/readers: $(LOCKS)/files.txt $(STAMPS)/test
+	@echo "installing the programs that read what we publish"
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(STAMPS)/readers.venv
+	@$(BIN)/uv pip install -q --python $(STAMPS)/readers.venv/bin/python --require-hashes -r $(LOCKS)/files.txt
+	@touch $@
+
 $(STAMPS)/bundle: $(FRONT)/package-lock.json $(FRONT)/vite.config.js $(wildcard $(FRONT)/src/*) | $(STAMPS)/run
 	@echo "bundling the pages' scripts and styles"
 	@node=$$(sh deploy/setup/node.sh $(VENV)) && PATH="$$node:$$PATH" && cd $(FRONT) \
 	  && npm ci --silent --no-audit --no-fund && npm run --silent build
+	@touch $@
+
+# The portals' own programs, each in an environment of its own: what they pin contradicts ours and each other's.
+$(STAMPS)/harvesters: $(HARVESTERS:%=$(LOCKS)/%.txt) | $(STAMPS)/test
+	@echo "installing udata, CKAN and the SHACL validator that read our catalogue"
+	@for name in $(HARVESTERS); do \
+	  $(BIN)/uv venv -q --clear --python $(BIN)/python $(STAMPS)/clients/$$name \
+	  && $(BIN)/uv pip install -q --python $(STAMPS)/clients/$$name --require-hashes -r $(LOCKS)/$$name.txt || exit 1; done
 	@touch $@

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 
 from exports import commune
+from exports.changes.applying import apply
+from exports.changes.publishing import publish_changes
 from exports.datasets import NAMES
 from exports.formats import FORMATS
 from exports.publishing import Wanted
@@ -17,6 +19,9 @@ from exports.retention import Retention
 from geoplatform.errors import Misuse
 from geoplatform.session import EXPORTER, WEB, Session
 from geoplatform.store.cutting import LEVELS
+
+#: A worker lets the server beside it go first.
+_POLITENESS = 10
 
 
 @click.group()
@@ -82,6 +87,9 @@ def export_commune(session: Session, code: str, form: str, output: Path | None, 
     show_default=True,
     help="Keep the last release of so many months.",
 )
+@click.option(
+    "--keep-changes", type=click.IntRange(0), default=90, show_default=True, help="Keep changes for so many days."
+)
 @click.pass_obj
 def publish(
     session: Session,
@@ -92,14 +100,13 @@ def publish(
     workers: int,
     keep_days: int,
     keep_months: int,
+    keep_changes: int,
 ) -> None:
     """Cut a release of the open data, and publish it whole or not at all.
 
     Earlier releases that are no longer kept are deleted afterwards, so that what is withdrawn leaves every archive in time.
     """
-    target = folder or session.settings.export_folder
-    if target is None:
-        raise Misuse("no folder to publish into: name one with --to")
+    target = _folder(session, folder)
     wanted = Wanted(
         tuple(name for name in NAMES if name in datasets) or NAMES,
         tuple(name for name in FORMATS if name in formats) or tuple(FORMATS),
@@ -112,8 +119,83 @@ def publish(
         session.progress,
         workers=workers,
         now=dt.datetime.now(dt.UTC),
-        keep=Retention(keep_days, keep_months),
+        keep=Retention(keep_days, keep_months, keep_changes),
     )
+
+
+@click.command()
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where.  [default: the folder that is served]",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=os.cpu_count() or 1, help="At once.  [default: one a core]"
+)
+@click.pass_obj
+def changes(session: Session, folder: Path | None, workers: int) -> None:
+    """Publish what changed since the last release or the last changes, without a new release.
+
+    For every dataset that has a release with lines of GeoJSON. Run it hourly, if the hour of a contribution may be known.
+    """
+    publish_changes(
+        session.store(EXPORTER),
+        _folder(session, folder),
+        session.progress,
+        workers=workers,
+        now=dt.datetime.now(dt.UTC),
+    )
+
+
+@click.command("apply-diff")
+@click.argument("base", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("diffs", type=click.Path(path_type=Path, dir_okay=False, exists=True), nargs=-1, required=True)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@click.pass_obj
+def apply_diff(session: Session, base: Path, diffs: tuple[Path, ...], output: Path) -> None:
+    """Lead a released file to a later state: BASE and the DIFFS after it give that release's file, byte for byte.
+
+    From and to GeoJSON, or lines of it, packed or not; the ending tells. No database is needed.
+    """
+    with session.progress.step("apply") as step:
+        try:
+            count = apply(base, diffs, output)
+        except OSError as error:
+            raise Misuse(f"{error.filename or output}: {error.strerror}") from error
+        step.outcome = f"{count} features in {output}"
+
+
+@click.command()
+@click.option("--until-empty", is_flag=True, help="End when nothing waits any more.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=os.cpu_count() or 1,
+    help="Files written at once.  [default: one a core]",
+)
+@click.pass_obj
+def worker(session: Session, until_empty: bool, processes: int) -> None:
+    """Make the cuts of communes, EPCI and departments that people ask for on the pages, until it is stopped.
+
+    `geoplatform serve` starts one beside the server. As many as wanted may run; each makes one cut at a time.
+    """
+    from exports.worker import work
+
+    folder = session.settings.export_folder
+    if folder is None:
+        raise Misuse("no folder to publish into: set GEOPLATFORM_EXPORTS")
+    store = session.store(EXPORTER)
+    store.require_schema()
+    os.nice(_POLITENESS)
+    work(store, *session.queue(EXPORTER), folder, processes=processes, keep=Retention(), until_empty=until_empty)
+
+
+def _folder(session: Session, folder: Path | None) -> Path:
+    target = folder or session.settings.export_folder
+    if target is None:
+        raise Misuse("no folder to publish into: name one with --to")
+    return target
 
 
 def _scope(told: str) -> tuple[str, str]:

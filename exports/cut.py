@@ -9,8 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exports.datasets import Dataset
+from exports.datasets import Dataset, has_tiles
 from exports.slices import Slice, written
+from exports.tiling import tile
 from geoplatform.progress import Step
 from geoplatform.store import cutting
 from geoplatform.store.collections import GEOMETRY
@@ -26,10 +27,11 @@ def cut(
     *,
     features: bool,
     values: bool,
+    tiles: bool,
     licences: frozenset[str],
     step: Step,
 ) -> list[Slice]:
-    """A dataset's rows at a moment as one slice a licence, in a folder of their own.
+    """A dataset's rows at a moment as one slice a licence, in a folder of their own. `tiles`: its tiles too, where it has any.
 
     `licences`: those that get a slice even without a row, so that a file once published goes on being there.
     """
@@ -57,10 +59,14 @@ def cut(
                 counts[licence][0] += part.num_rows
                 counts[licence][1] += part.num_rows - part.column(GEOMETRY).null_count if values else 0
     day = of.changed_at.date().isoformat()
-    return [
+    slices = [
         Slice(dataset, licence, folder / f"{licence}.arrow", count, located, day)
         for licence, (count, located) in sorted(counts.items())
     ]
+    if tiles and has_tiles(dataset):
+        for rows in slices:
+            tile(store, of, rows)
+    return slices
 
 
 def _apart(batch: pa.RecordBatch, licence: str | None) -> Iterator[tuple[str, pa.RecordBatch]]:

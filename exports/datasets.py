@@ -30,6 +30,10 @@ _SHORT = {
 }  # fmt: skip
 
 
+#: What has a layer of vector tiles, and by which levels of scope its tiles can be asked.
+_TILED: dict[str, tuple[str, ...]] = {"places": ("commune", "department"), "communes": (), "departments": ()}
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One column. `type`: of `cql2.Type`; `meaning`: the database's own comment; `short`: its name in Shapefiles."""
@@ -71,6 +75,12 @@ class Dataset:
     def holds_points(self) -> bool:
         """Whether its geometries are points, which text formats spell as longitude and latitude."""
         return self.geometry_type == "Point"
+
+
+def has_tiles(dataset: Dataset) -> bool:
+    """Whether the server has vector tiles of just this dataset: a layer, and a filter for its scope."""
+    levels = _TILED.get(dataset.collection)
+    return levels is not None and (dataset.scope is None or dataset.scope.level in levels)
 
 
 def described(meanings: dict[str, dict[str, str]], name: str, scope: Scope | None) -> Dataset:

@@ -14,6 +14,7 @@ from exports.formats import FORMATS
 from geoplatform.cql2 import Type
 from geoplatform.model import Licence
 from geoplatform.store.cutting import Moment
+from geoplatform.store.diffs import Diff
 from geoplatform.store.releases import ReleasedFile
 
 _PAPER = "paper"
@@ -27,20 +28,28 @@ _TITLES = {
     Licence.CC_BY_SA: "Creative Commons Attribution – Partage dans les mêmes conditions 4.0",
     Licence.CC0: "Creative Commons Zero 1.0 Universel",
 }
-#: What no file of places holds, said in each manifest and checked by tests/exports/test_promise.py on every file.
+#: What no file of places holds, said in each manifest and checked by tests/exports/test_publish.py on every file.
 LEFT_OUT = (
     "lieux dont la licence est display-only",
     "lieux en brouillon, masqués, privés ou supprimés",
     "position, adresse et distance des lieux montrés à la commune seulement",
     "comptes, pseudonymes, adresses électroniques, adresses IP et clés de celles et ceux qui contribuent",
-    "numéros d’ordre et heures des contributions : les dates et les identifiants ne disent que le jour",
+    "numéros d’ordre et heures des contributions : les dates et les identifiants ne disent que le jour "
+    "(les tuiles PMTiles ont les identifiants de celles du serveur, où un lieu seul a son numéro)",
 )
 
 
 def write(
-    folder: Path, dataset: Dataset, release: str, of: Moment, files: Sequence[ReleasedFile], summed: Any
+    folder: Path,
+    dataset: Dataset,
+    release: str,
+    of: Moment,
+    files: Sequence[ReleasedFile],
+    states: Sequence[Diff],
+    summed: Any,
 ) -> list[ReleasedFile]:
-    """The papers, in the dataset's folder, the manifest last. `summed`: tells size and SHA-256 of a file."""
+    """The papers, in the dataset's folder, the manifest last. `states`: that its files' chains
+    have come to; `summed`: tells size and SHA-256 of a file."""
     licences = sorted({file.licence for file in files if file.licence})
     papers: list[ReleasedFile] = []
 
@@ -54,7 +63,7 @@ def write(
     add("datapackage.json", _JSON, _spelled(_package(dataset, release, of, files)))
     sums = "".join(f"{file.sha256}  {file.name}\n" for file in sorted([*files, *papers], key=lambda file: file.name))
     add("SHA256SUMS", _PLAIN, sums)
-    add("manifest.json", _JSON, _spelled(_manifest(dataset, release, of, [*files, *papers])))
+    add("manifest.json", _JSON, _spelled(_manifest(dataset, release, of, [*files, *papers], states)))
     return papers
 
 
@@ -109,7 +118,7 @@ def _package(dataset: Dataset, release: str, of: Moment, files: Sequence[Release
         resource: dict[str, Any] = {
             "name": file.name.lower().replace(".", "-"),
             "path": file.name,
-            "format": file.format,
+            "format": "csv" if file.format == "excel" else file.format,
             "mediatype": file.media_type.partition(";")[0],
             "bytes": file.bytes,
             "hash": f"sha256:{file.sha256}",
@@ -154,7 +163,9 @@ def _named(licence: str) -> dict[str, str]:
     return {"name": licence, "title": _title(licence)} | ({"path": path} if path else {})
 
 
-def _manifest(dataset: Dataset, release: str, of: Moment, files: Sequence[ReleasedFile]) -> dict[str, Any]:
+def _manifest(
+    dataset: Dataset, release: str, of: Moment, files: Sequence[ReleasedFile], states: Sequence[Diff]
+) -> dict[str, Any]:
     scope = dataset.scope
     return {
         "dataset": dataset.name,
@@ -175,6 +186,9 @@ def _manifest(dataset: Dataset, release: str, of: Moment, files: Sequence[Releas
         "formats": {
             name: FORMATS[name].title for name in dict.fromkeys(file.format for file in files) if name in FORMATS
         },
+        "states": [
+            {"chain": one.chain, "seq": one.seq, "sha256": one.to_sha256, "rows": one.to_rows} for one in states
+        ],
         "left_out": list(LEFT_OUT) if dataset.holds_points else [],
         "files": [asdict(file) for file in files],
     }

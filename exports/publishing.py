@@ -1,6 +1,6 @@
 """Cuts a release and publishes it whole or not at all. From the command line; to the folder of exports and the register.
 
-A release is written into `.unfinished`, each file is read back and summed, then the datasets' folders are renamed into place and
+A release is written into `.unfinished-…`, each file is read back and summed, then the datasets' folders are renamed into place and
 registered in one transaction: only then are they published. Whatever ends the work before leaves the latest release as it was;
 the next run takes up what is finished, if the data are still the same.
 """
@@ -15,22 +15,26 @@ import multiprocessing
 import os
 import pickle
 import shutil
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 import geoplatform
 from exports import papers, retention
+from exports.changes.links import Links
 from exports.cut import cut
 from exports.datasets import NAMES, Dataset, described
 from exports.formats import FORMATS, Format
 from exports.retention import Retention
 from exports.slices import Slice
-from geoplatform.errors import ExportFailed, Misuse
+from geoplatform.errors import ExportFailed, Misuse, Underway
 from geoplatform.model import DEFAULT_LICENCE
 from geoplatform.progress import Progress
 from geoplatform.store import collections, cutting, releases
@@ -38,7 +42,9 @@ from geoplatform.store.cutting import Moment, Scope
 from geoplatform.store.engine import Store
 from geoplatform.store.releases import Release, ReleasedFile
 
-_UNFINISHED, _PLAN = ".unfinished", "plan.pickle"
+_UNFINISHED, _LOCK, _PLAN = ".unfinished-", ".lock-", "plan.pickle"
+#: The format that diffs lead through: a release with it goes on with the chains of its files.
+CHAINED = "geojsonseq"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,13 @@ class Wanted:
     datasets: tuple[str, ...] = NAMES
     formats: tuple[str, ...] = tuple(FORMATS)
     scopes: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Of every dataset that this may come to write."""
+        if not self.scopes:
+            return sorted(self.datasets)
+        return sorted(f"{name}-{level}-{code}" for name in self.datasets for level, code in self.scopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +88,17 @@ def publish(
 
     `keep`: which earlier releases stay; all of them by default.
 
-    NoVintage before a first vintage is active; Unknown for a scope that is none; Misuse if another run is at it or the folder
-    cannot be written; ExportFailed (nothing is published) if a file could not be written or does not read back as it was cut.
+    NoVintage before a first vintage is active; Unknown for a scope that is none; Underway if another run is at
+    one of these datasets; Misuse if the folder cannot be written; ExportFailed (nothing is published) if a file could not be
+    written or does not read back as it was cut.
     """
-    with _alone(folder) as unfinished:
+    with alone(folder, wanted.names) as unfinished:
         try:
             plan = _taken_up(store, unfinished, wanted) or _cut(store, unfinished, wanted, progress, now)
-            files = _written(plan, unfinished, progress, workers)
+            links = Links(store, folder, unfinished, plan.moment.at)
+            files = _written(plan, unfinished, progress, workers, links)
             with progress.step("publish") as step:
-                datasets = _published(store, folder, unfinished, plan, files, now)
+                datasets = _published(store, folder, unfinished, plan, files, links, now)
                 total = sum(file.bytes for _, file in files)
                 step.outcome = (
                     f"release {plan.release}: {len(datasets)} datasets, {len(files)} files, {total / 1e6:,.1f} MB"
@@ -100,23 +115,33 @@ def publish(
     return datasets
 
 
+def forget(folder: Path, wanted: Wanted) -> None:
+    """Remove what a run that failed had finished. Underway if another run is at it."""
+    with alone(folder, wanted.names) as unfinished:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
 @contextmanager
-def _alone(folder: Path) -> Iterator[Path]:
-    """Be the only one to publish here."""
-    unfinished = folder / _UNFINISHED
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise Misuse(f"{folder} cannot be written: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Misuse(f"another `geoplatform publish` is writing into {folder}") from None
-        yield unfinished
-    finally:
-        os.close(lock)
+def alone(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    """Be the only one to publish these datasets here: in which folder. Runs for others go on beside."""
+    with ExitStack() as held:
+        for name in names:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                lock = os.open(folder / f"{_LOCK}{_mark(name)}", os.O_RDWR | os.O_CREAT, 0o644)
+            except OSError as error:
+                raise Misuse(f"{folder} cannot be written: {error.strerror}") from error
+            held.callback(os.close, lock)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Underway(f"another run is publishing {name} into {folder}", dataset=name) from None
+        yield folder / f"{_UNFINISHED}{_mark(*names)}"
+
+
+def _mark(*names: str) -> str:
+    """Names of datasets, as they are asked for, as part of a file's name."""
+    return hashlib.sha256("/".join(names).encode()).hexdigest()[:16]
 
 
 def _taken_up(store: Store, unfinished: Path, wanted: Wanted) -> _Plan | None:
@@ -128,7 +153,7 @@ def _taken_up(store: Store, unfinished: Path, wanted: Wanted) -> _Plan | None:
     if (plan.wanted, plan.program) != (wanted, geoplatform.__version__):
         return None
     with store.reading() as connection:
-        if plan.release in releases.names(connection, plan.moment.at.date()):
+        if plan.release in releases.names(connection, plan.moment.at.date(), wanted.names):
             return None
     with cutting.moment(store) as today:
         return plan if today.mark == plan.moment.mark else None
@@ -144,23 +169,26 @@ def _cut(store: Store, unfinished: Path, wanted: Wanted, progress: Progress, now
         for scope in scopes
         if scope is None or cutting.has_scope(name, scope.level)
     ]
+    datasets = [dataset for dataset in datasets if any(FORMATS[name].holds(dataset) for name in wanted.formats)]
     if not datasets:
-        levels = ", ".join(sorted({level for level, _ in wanted.scopes}))
-        raise Misuse(f"{', '.join(wanted.datasets)}: not cut by {levels}", value=levels)
+        levels = ", ".join(sorted({level for level, _ in wanted.scopes})) or "France"
+        told = f"{', '.join(wanted.datasets)}: not cut by {levels}, or not as {', '.join(wanted.formats)}"
+        raise Misuse(told, value=levels)
     features = any(FORMATS[name].needs_features for name in wanted.formats)
     values = any(not FORMATS[name].needs_features for name in wanted.formats)
+    tiles = any(FORMATS[name].needs_tiles for name in wanted.formats)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir()
     slices: list[Slice] = []
     with store.reading() as connection:
         earlier = {release.dataset: release for release in releases.current(connection)}
-        taken = releases.names(connection, now.date())
+        taken = releases.names(connection, now.date(), wanted.names)
     with cutting.moment(store) as moment:
         for dataset in datasets:
             with progress.step("cut") as step:
                 found = cut(
                     store, moment, dataset, unfinished / "cut" / dataset.name, features=features, values=values,
-                    licences=_licences(dataset, moment, earlier.get(dataset.name)), step=step,
+                    tiles=tiles, licences=_licences(dataset, moment, earlier.get(dataset.name)), step=step,
                 )  # fmt: skip
                 step.outcome = f"{dataset.name}: {sum(one.count for one in found)} rows"
             slices += found
@@ -179,33 +207,55 @@ def _licences(dataset: Dataset, moment: Moment, earlier: Release | None) -> froz
     return frozenset({DEFAULT_LICENCE.value, *kept})
 
 
-def _written(plan: _Plan, unfinished: Path, progress: Progress, workers: int) -> list[tuple[Dataset, ReleasedFile]]:
-    """Every data file, made by some processes at once, the longest work first. What an earlier run finished is not made again."""
+def _written(
+    plan: _Plan, unfinished: Path, progress: Progress, workers: int, links: Links
+) -> list[tuple[Dataset, ReleasedFile]]:
+    """Every data file, and the links of chains that go on, made by some processes at once, the longest work first.
+
+    What an earlier run finished is not made again."""
     formats = [FORMATS[name] for name in plan.wanted.formats]
-    tasks = [(rows, format) for rows in plan.slices for format in formats]
+    tasks = [(rows, format) for rows in plan.slices for format in formats if format.holds(rows.dataset)]
     done: dict[tuple[str, str], ReleasedFile] = {}
     context = multiprocessing.get_context("spawn")  # forked threads of Arrow and GDAL would hang
-    with progress.step("write") as step, ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with progress.step("write") as step, ProcessPoolExecutor(workers, context, _follow_parent) as pool:
         waiting = {}
         for rows, format in sorted(tasks, key=lambda task: -task[0].count * task[1].effort):
             target = unfinished / "files" / rows.dataset.name / format.file_name(rows)
             waiting[pool.submit(_made, rows, format.name, target)] = (rows, format, target)
+        linked = {links.submit(pool, rows): rows for rows in plan.slices if CHAINED in plan.wanted.formats}
         try:
             for future in step.track(as_completed(waiting), total=len(waiting)):
                 rows, format, target = waiting[future]
                 try:
                     done[rows.dataset.name, target.name] = future.result()
                 except (OSError, ValueError, MemoryError, RuntimeError) as error:
-                    raise _failed(target, error) from error
+                    raise _failed(target.name, error) from error
+            for link, rows in linked.items():
+                try:
+                    links.add(link.result())
+                except (OSError, ValueError, MemoryError, RuntimeError) as error:
+                    raise _failed(f"the changes of {rows.stem}", error) from error
         finally:
             pool.shutdown(cancel_futures=True)
         step.outcome = f"{len(done)} files"
     return [(rows.dataset, done[rows.dataset.name, format.file_name(rows)]) for rows, format in tasks]
 
 
-def _failed(target: Path, error: Exception) -> ExportFailed:
+def _follow_parent() -> None:
+    """End this process as soon as the one that started it has ended: a writer that nobody waits for would write beside the next."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def follow() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=follow, daemon=True).start()
+
+
+def _failed(name: str, error: Exception) -> ExportFailed:
     what = "its process was ended from outside" if isinstance(error, BrokenProcessPool) else str(error)
-    return ExportFailed(f"{target.name} could not be written: {what}; nothing was published", file=target.name)
+    return ExportFailed(f"{name} could not be written: {what}; nothing was published", file=name)
 
 
 def _made(rows: Slice, name: str, target: Path) -> ReleasedFile:
@@ -239,6 +289,7 @@ def _published(
     unfinished: Path,
     plan: _Plan,
     files: Sequence[tuple[Dataset, ReleasedFile]],
+    links: Links,
     now: dt.datetime,
 ) -> list[str]:
     """Papers, then the folders in their places, then the register: the datasets' names."""
@@ -246,7 +297,10 @@ def _published(
     for dataset in dict.fromkeys(dataset for dataset, _ in files):
         ready = unfinished / "files" / dataset.name
         own = [file for owner, file in files if owner.name == dataset.name]
-        everything = [*own, *papers.write(ready, dataset, plan.release, plan.moment, own, _summed)]
+        states = [
+            state for rows in plan.slices if rows.dataset.name == dataset.name and (state := links.state(rows.stem))
+        ]
+        everything = [*own, *papers.write(ready, dataset, plan.release, plan.moment, own, states, _summed)]
         for receipt in ready.glob(".*.json"):
             receipt.unlink()
         scope = dataset.scope
@@ -268,7 +322,14 @@ def _published(
         shutil.rmtree(place, ignore_errors=True)  # of a run that ended just before it was registered
         place.parent.mkdir(exist_ok=True)
         (unfinished / "files" / one["dataset"]).rename(place)
-    store.writing(lambda connection: releases.register(connection, told, now))
+    links.place()
+
+    def register(connection: Connection) -> None:
+        releases.register(connection, told, now)
+        links.register(connection, now)
+
+    store.writing(register)
+    links.settle()
     return [one["dataset"] for one in told]
 
 

@@ -9,8 +9,10 @@ import datetime as dt
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
+from exports.changes import links
 from geoplatform.store import releases
 from geoplatform.store.engine import Store
 from geoplatform.store.releases import Release
@@ -20,11 +22,12 @@ from geoplatform.store.releases import Release
 class Retention:
     """How long releases are kept: the last one of each of so many days and of each of so many months, today's included.
 
-    The one before the current always is: somebody may be downloading it.
+    The one before the current always is: somebody may be downloading it. Diffs are kept for so many days.
     """
 
     days: int = 7
     months: int = 12
+    changes_days: int = 90
 
     def outdated(self, kept: Sequence[Release], today: dt.date) -> list[Release]:
         """Those of one dataset's releases that are no longer kept."""
@@ -51,12 +54,15 @@ def apply(store: Store, folder: Path, retention: Retention, today: dt.date) -> i
         everything = releases.every(connection)
         outdated = [
             (release.dataset, release.name)
-            for dataset in {release.dataset for release in everything}
-            for release in retention.outdated([one for one in everything if one.dataset == dataset], today)
+            for _, kept in groupby(everything, key=lambda release: release.dataset)  # they come ordered by it
+            for release in retention.outdated(list(kept), today)
         ]
     if outdated:
         store.writing(lambda connection: releases.withdraw(connection, outdated))
     with store.reading() as connection:
         for dataset, name in releases.withdrawn(connection):
             shutil.rmtree(folder / dataset / name, ignore_errors=True)
+    links.withdraw_outdated(
+        store, folder, dt.datetime.combine(today, dt.time(), dt.UTC) - dt.timedelta(retention.changes_days)
+    )
     return len(outdated)

@@ -16,6 +16,8 @@ from exports.datasets import Dataset
 from geoplatform.store.collections import GEOMETRY
 
 FEATURE = "feature"
+#: Where a file of tiles says, as JSON, what PMTiles tell of them.
+TILES_TOLD = b"tiles"
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Slice:
     def names(self) -> list[str]:
         """Its columns but the geometry."""
         return [field.name for field in self.dataset.fields]
+
+    @property
+    def tiles(self) -> Path:
+        """Its vector tiles, where they were cut (`exports.tiling`)."""
+        return self.path.with_suffix(".tiles")
 
     @contextmanager
     def batches(self, names: Sequence[str] | None = None) -> Iterator[Iterator[pa.RecordBatch]]:

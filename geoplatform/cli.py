@@ -13,10 +13,13 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import entry_points
 from itertools import islice
 from typing import Any, TypeVar
@@ -39,6 +42,8 @@ from geoplatform.tiles import TileCache, Tiles, pyramid
 ENTRY_POINTS = "geoplatform.commands"
 _MOST_WARMED = 2_000_000
 _POOL = 2
+#: Before a worker that ended by itself is begun again; and how long one may take to stop: what it was at is begun again next time.
+_WORKER_PAUSE_S, _WORKER_PATIENCE_S = 5.0, 8.0
 T = TypeVar("T")
 
 
@@ -105,9 +110,12 @@ def up(ctx: click.Context, no_serve: bool) -> None:
 @main.command()
 @click.option("--host", help="Address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.  [default: 8000]")
-@click.option("--workers", type=click.IntRange(1, 64), help="Worker processes.  [default: 2]")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes that serve.  [default: 2]")
+@click.option("--cuts/--no-cuts", default=True, help="Run `geoplatform worker` beside, for downloads made on demand.")
 @click.pass_obj
-def serve(session: Session, host: str | None, port: int | None, workers: int | None) -> None:
+def serve(
+    session: Session, host: str | None = None, port: int | None = None, workers: int | None = None, cuts: bool = True
+) -> None:
     """Serve the map, the tiles and the API over HTTP (granian)."""
     from granian import Granian
     from granian.constants import Interfaces
@@ -117,7 +125,7 @@ def serve(session: Session, host: str | None, port: int | None, workers: int | N
     os.environ.update(session.web_environment())
     address, number = host or settings.host, port or settings.port
     session.progress.line(f"geoplatform: serving http://{address}:{number}  (Ctrl-C stops)")
-    Granian(
+    server = Granian(
         "geoplatform.web:serve",
         factory=True,
         interface=Interfaces.RSGI,
@@ -128,7 +136,39 @@ def serve(session: Session, host: str | None, port: int | None, workers: int | N
         log_enabled=False,
         respawn_failed_workers=True,
         workers_kill_timeout=3,
-    ).serve()
+    )
+    with _worker() if cuts else nullcontext():
+        server.serve()
+
+
+@contextmanager
+def _worker() -> Iterator[None]:
+    """`geoplatform worker` in a process of its own meanwhile, begun anew if it ends; none where no package brings it."""
+    if not entry_points(group=ENTRY_POINTS, name="worker"):
+        yield
+        return
+    leaving = threading.Event()
+    running: list[subprocess.Popen[bytes]] = []
+
+    def keep() -> None:
+        while not leaving.is_set():
+            running[:] = [subprocess.Popen([sys.executable, "-m", "geoplatform.cli", "worker"])]
+            running[0].wait()
+            leaving.wait(_WORKER_PAUSE_S)
+
+    keeper = threading.Thread(target=keep, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        leaving.set()
+        for process in running:
+            process.terminate()
+            try:
+                process.wait(_WORKER_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        keeper.join(_WORKER_PATIENCE_S)
 
 
 @main.group()

@@ -11,6 +11,7 @@ from pathlib import Path
 from geoplatform.errors import Misuse
 
 PREFIX = "GEOPLATFORM_"
+_MAILBOX = re.compile("[A-Za-z0-9._+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+")
 _LOCATION = re.compile("/([A-Za-z0-9_.-]+/)+")
 
 
@@ -24,7 +25,8 @@ class Settings:
     connects with `database_url` and takes the role `geoplatform_web` at once.
     `tile_folder`: where tiles are kept, None to make each anew. `export_folder`: where releases are
     written and served from, None to serve none. `accel`: the internal location of nginx that sends the files of
-    releases in our place (deploy/nginx), None to send them ourselves.
+    releases in our place (deploy/nginx), None to send them ourselves. `publisher`: who answers for the open data, by name;
+    `contact`: an e-mail address for questions about them, None to name only the site.
     """
 
     data_dir: Path
@@ -37,6 +39,8 @@ class Settings:
     port: int = 8000
     workers: int = 2
     public_url: str | None = None
+    publisher: str = "La carte de ma commune"
+    contact: str | None = None
     submit_rate: str = "120 per minute"
     read_rate: str = "1200 per minute"
     tile_rate: str = "6000 per minute"
@@ -71,6 +75,12 @@ class Settings:
                 )
             return raw
 
+        def mailbox(name: str) -> str | None:
+            raw = text(name)
+            if raw is not None and not _MAILBOX.fullmatch(raw):
+                raise Misuse(f"{PREFIX}{name}={raw!r} is not an e-mail address", variable=PREFIX + name, value=raw)
+            return raw
+
         data_dir = Path(text("DATA") or "data").absolute()
         tile_folder = text("TILES") or str(data_dir / "tiles")
         return cls(
@@ -84,6 +94,8 @@ class Settings:
             port=whole("PORT", cls.port, 1, 65535),
             workers=whole("WORKERS", cls.workers, 1, 64),
             public_url=(text("PUBLIC_URL") or "").rstrip("/") or None,
+            publisher=text("PUBLISHER") or cls.publisher,
+            contact=mailbox("CONTACT"),
             submit_rate=text("SUBMIT_RATE") or cls.submit_rate,
             read_rate=text("READ_RATE") or cls.read_rate,
             tile_rate=text("TILE_RATE") or cls.tile_rate,
@@ -104,6 +116,8 @@ class Settings:
             "PORT": str(self.port),
             "WORKERS": str(self.workers),
             "PUBLIC_URL": self.public_url or "",
+            "PUBLISHER": self.publisher,
+            "CONTACT": self.contact or "",
             "SUBMIT_RATE": self.submit_rate,
             "READ_RATE": self.read_rate,
             "TILE_RATE": self.tile_rate,

@@ -151,6 +151,14 @@ class ExportFailed(GeoplatformError):
     """A release could not be written; nothing of it was published. Facts: `file`."""
 
 
+class Withdrawn(GeoplatformError):
+    """It was published once, and was taken back. Facts: `what`, perhaps `instead`."""
+
+
+class Underway(Misuse):
+    """Another run is publishing the same dataset. Facts: `dataset`."""
+
+
 class FileAstray(GeoplatformError):
     """A file of a release is not on disk as it was published. Facts: `file` and what was found."""
 

@@ -13,7 +13,7 @@ from typing import Self
 from geoplatform import embedded
 from geoplatform.config import Settings
 from geoplatform.progress import Progress
-from geoplatform.store import schema
+from geoplatform.store import cuts, schema
 from geoplatform.store.engine import Store
 
 LOADER, OWNER, WEB = "geoplatform_loader", "geoplatform_owner", "geoplatform_web"
@@ -59,6 +59,11 @@ class Session:
         store = Store(self.url(role), role=role if foreign else None, pool_size=_POOL_SIZE)
         self._stack.callback(store.close)
         return store
+
+    def queue(self, role: str) -> tuple[str, str]:
+        """How a worker of this role connects to its queue: a URL, and libpq's `options` beside it."""
+        settings = {"search_path": cuts.SCHEMA} | ({"role": role} if self.settings.database_url is not None else {})
+        return self.url(role), " ".join(f"-c {name}={value}" for name, value in settings.items())
 
     def web_environment(self) -> dict[str, str]:
         """Variables for the web's own processes: they connect with the least rights."""

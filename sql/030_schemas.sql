@@ -1,10 +1,12 @@
--- Two schemas: `geoplatform` holds what is kept, `published` what may leave.
+-- Two schemas: `geoplatform` holds what is kept, `published` what may leave. A third one, `queue`, holds what workers are to do.
 -- The web and the exports reach nothing but `published`: what is not in it cannot leak.
 
 CREATE SCHEMA geoplatform AUTHORIZATION geoplatform_owner;
 CREATE SCHEMA published AUTHORIZATION geoplatform_owner;
+CREATE SCHEMA queue AUTHORIZATION geoplatform_owner;
 COMMENT ON SCHEMA geoplatform IS 'What the platform keeps. Private.';
 COMMENT ON SCHEMA published IS 'What may leave the platform: the only read path of the web, of QGIS and of the dumps.';
+COMMENT ON SCHEMA queue IS 'Jobs that wait for a worker: the tables of procrastinate, as it brings them (store/schema.py). Private.';
 
 SET ROLE geoplatform_owner;
 

@@ -21,6 +21,8 @@ COMMENT ON COLUMN geoplatform.change.transaction_id IS
     'transactions that are still open (docs/adr/0005-change-log.md).';
 COMMENT ON COLUMN geoplatform.change.actor IS 'Label of the token or loader that did it. Private.';
 CREATE INDEX change_place ON geoplatform.change (place_id, version);
+CREATE INDEX change_in_commune ON geoplatform.change (commune_code_after, seq);  -- feeds of a commune
+CREATE INDEX change_out_of_commune ON geoplatform.change (commune_code_before, seq) WHERE operation <> 'create';
 
 -- Keys that an operator hands to a program. Only the SHA-256 of the secret is kept.
 CREATE TABLE geoplatform.api_token (

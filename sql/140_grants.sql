@@ -1,7 +1,7 @@
 -- Who may do what. Nothing is granted to everybody; each role gets what its work needs and no more.
 
-REVOKE ALL ON SCHEMA geoplatform, published FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA geoplatform, published FROM PUBLIC;
+REVOKE ALL ON SCHEMA geoplatform, published, queue FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA geoplatform, published, queue FROM PUBLIC;
 
 -- Temporary tables are for loads; the web and its visitors need none.
 DO $$
@@ -36,9 +36,29 @@ GRANT SELECT ON published.vintages, published.vintage_findings, published.territ
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA published TO geoplatform_web;
 -- What was published as files is told by who wrote them, and by nobody else.
 REVOKE ALL ON FUNCTION published.register_release(jsonb, timestamptz), published.withdraw_releases(jsonb),
-    published.withdrawn_releases() FROM geoplatform_web, geoplatform_loader;
+    published.withdrawn_releases(), published.register_diffs(jsonb, timestamptz), published.withdraw_diffs(text, integer)
+    FROM geoplatform_web, geoplatform_loader;
 GRANT EXECUTE ON FUNCTION published.register_release(jsonb, timestamptz), published.withdraw_releases(jsonb),
-    published.withdrawn_releases(), published.revision(text), published.schema_version() TO geoplatform_exporter;
+    published.withdrawn_releases(), published.register_diffs(jsonb, timestamptz), published.withdraw_diffs(text, integer),
+    published.revision(text), published.schema_version(), published.communes_from_zoom(),
+    published.tile_parts(text, integer, integer, integer, integer, text, text, text, text, text, boolean) TO geoplatform_exporter;
+-- Whoever asks for a cut does no more than that; whoever makes it tells how far it has come. The queue is the worker's alone.
+REVOKE ALL ON FUNCTION published.begin_cut(integer, timestamptz), published.tell_cut(integer, text, bigint, bigint),
+    published.end_cut(integer, text, text, timestamptz), published.mend_cuts(timestamptz) FROM geoplatform_web, geoplatform_loader;
+REVOKE ALL ON FUNCTION published.request_cut(text, text, timestamptz) FROM geoplatform_loader;
+GRANT EXECUTE ON FUNCTION published.begin_cut(integer, timestamptz), published.tell_cut(integer, text, bigint, bigint),
+    published.end_cut(integer, text, text, timestamptz), published.mend_cuts(timestamptz) TO geoplatform_exporter;
+GRANT USAGE ON SCHEMA queue TO geoplatform_exporter;
+GRANT SELECT, UPDATE, DELETE ON queue.procrastinate_jobs TO geoplatform_exporter;
+GRANT SELECT, INSERT, UPDATE, DELETE ON queue.procrastinate_workers TO geoplatform_exporter;
+GRANT INSERT ON queue.procrastinate_events TO geoplatform_exporter;
+GRANT USAGE ON SEQUENCE queue.procrastinate_events_id_seq TO geoplatform_exporter;
+GRANT SELECT (job_id), UPDATE (job_id) ON queue.procrastinate_periodic_defers TO geoplatform_exporter;  -- by a trigger, on DELETE
+GRANT EXECUTE ON FUNCTION queue.procrastinate_fetch_job_v2(varchar[], bigint),
+    queue.procrastinate_finish_job_v1(bigint, queue.procrastinate_job_status, boolean),
+    queue.procrastinate_retry_job_v2(bigint, timestamptz, integer, varchar, varchar),
+    queue.procrastinate_register_worker_v1(), queue.procrastinate_unregister_worker_v1(bigint),
+    queue.procrastinate_update_heartbeat_v1(bigint), queue.procrastinate_prune_stalled_workers_v1(double precision) TO geoplatform_exporter;
 -- Pure functions over their arguments, used by published functions and searches.
 GRANT USAGE ON SCHEMA geoplatform TO geoplatform_web, geoplatform_exporter;
 GRANT EXECUTE ON FUNCTION geoplatform.search_key(text), geoplatform.insee_fid(text), geoplatform.is_public(text, text),

@@ -299,7 +299,9 @@ def served(
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        process = subprocess.Popen([*command, "serve", "--port", str(port), "--workers", "1"], env=environment)
+        process = subprocess.Popen(
+            [*command, "serve", "--port", str(port), "--workers", "1", "--no-cuts"], env=environment
+        )
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_for(f"{url}/health/ready", process)

@@ -74,6 +74,7 @@ MAY: dict[str, set[str]] = {
         "geoplatform.cql2",
         "geoplatform.session",
         "geoplatform.store",
+        "geoplatform.tiles",
         "geoplatform.progress",
         "geoplatform.encode",
         "geoplatform.model",

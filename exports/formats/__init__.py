@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from exports.formats import csv, flatgeobuf, gdal, geojson, geopackage, geoparquet, kml, shapefile
+from exports.datasets import Dataset, has_tiles
+from exports.formats import csv, flatgeobuf, gdal, geojson, geopackage, geoparquet, kml, pmtiles, shapefile
 from exports.slices import Slice
 
 
@@ -15,7 +16,8 @@ class Format:
     """One container. `write` makes a file of a slice; `count` reads it back and says how many rows it holds.
 
     `effort`: how long it takes, roughly, beside the others; `needs_features`: whether it is made of spelled features;
-    `needs_geometry`: whether it leaves out rows that have none.
+    `needs_geometry`: whether it leaves out rows that have none; `needs_tiles`: whether it is made of the slice's tiles, so
+    that there is none where there are no tiles.
     """
 
     name: str
@@ -27,6 +29,11 @@ class Format:
     effort: int
     needs_features: bool = False
     needs_geometry: bool = False
+    needs_tiles: bool = False
+
+    def holds(self, dataset: Dataset) -> bool:
+        """Whether there is a file of this dataset."""
+        return not self.needs_tiles or has_tiles(dataset)
 
     def rows_of(self, rows: Slice) -> int:
         """How many rows of a slice its file holds."""
@@ -53,5 +60,9 @@ _EVERY = (
     Format("parquet", "GeoParquet", ".parquet", "application/vnd.apache.parquet", geoparquet.write, geoparquet.count, 4),
     Format("shp", "Shapefile", ".shp.zip", "application/zip", shapefile.write, gdal.count, 8),
     Format("kml", "KML", ".kml", "application/vnd.google-earth.kml+xml", kml.write, kml.count, 9),
+    Format(
+        "pmtiles", "PMTiles, les tuiles mêmes du serveur", ".pmtiles", "application/vnd.pmtiles", pmtiles.write, pmtiles.count,
+        3, needs_geometry=True, needs_tiles=True,
+    ),
 )  # fmt: skip
 FORMATS: dict[str, Format] = {format.name: format for format in _EVERY}

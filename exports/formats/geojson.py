@@ -7,37 +7,37 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-from isal.igzip import IGzipFile
 
+from exports.formats.packing import packed
 from exports.formats.text import joined
 from exports.slices import FEATURE, Slice
 from geoplatform.encode import dumps
 
-_LEVEL = 2
+TAIL = b"\n]}\n"
 _CHUNK = 1 << 20
+
+
+def head(name: str, licence: str) -> bytes:
+    """What stands before the first feature of a FeatureCollection."""
+    return dumps({"type": "FeatureCollection", "name": name, "licence": licence})[:-1].encode() + b',"features":['
 
 
 def write_collection(rows: Slice, target: Path) -> None:
     """One FeatureCollection, a feature a line."""
-    head = {"type": "FeatureCollection", "name": rows.stem, "licence": rows.licence}
     with target.open("wb") as file, rows.batches([FEATURE]) as batches:
-        file.write(dumps(head)[:-1].encode() + b',"features":[')
+        file.write(head(rows.stem, rows.licence))
         separator = b"\n"
         for batch in batches:
             file.write(separator + joined(batch.column(0), ",\n"))
             separator = b",\n"
-        file.write(b"\n]}\n")
+        file.write(TAIL)
 
 
 def write_sequence(rows: Slice, target: Path) -> None:
-    """Newline-delimited features, packed with gzip. The packed bytes name neither file nor time."""
-    with (
-        target.open("wb") as file,
-        IGzipFile(filename="", mode="wb", fileobj=file, compresslevel=_LEVEL, mtime=0) as packed,
-        rows.batches([FEATURE]) as batches,
-    ):
+    """Newline-delimited features, packed with gzip."""
+    with packed(target) as pack, rows.batches([FEATURE]) as batches:
         for batch in batches:
-            packed.write(joined(batch.column(0), "\n") + b"\n")
+            pack(joined(batch.column(0), "\n") + b"\n")
 
 
 def count_collection(path: Path) -> int:

@@ -5,11 +5,12 @@ The one registry: SQL, routes, OpenAPI, queryables and schemas follow it. From `
 
 from __future__ import annotations
 
+from collections.abc import Collection as Several
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Column, Connection, Date, Float, Integer, Table, text
+from sqlalchemy import Column, Connection, Date, Float, Integer, Table, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from geoplatform.cql2 import Property, Type
@@ -17,6 +18,8 @@ from geoplatform.errors import UnknownCollection
 from geoplatform.store import tables
 
 GEOMETRY = "geom"
+#: West, south, east, north; degrees.
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +132,7 @@ def meanings(connection: Connection) -> dict[str, dict[str, str]]:
     return {collection.name: told[collection.table.name] for collection in _EVERY}
 
 
-def extents(connection: Connection) -> dict[str, list[tuple[float, float, float, float]]]:
+def extents(connection: Connection) -> dict[str, list[Box]]:
     """Boxes (west, south, east, north; degrees) that hold what is in each collection, the first around all of them.
 
     Limits: one box of each territory, since one around France is most of the world. Empty where nothing is loaded.
@@ -147,3 +150,20 @@ def extents(connection: Connection) -> dict[str, list[tuple[float, float, float,
     around = [whole, *(boxes if len(boxes) > 1 else [])]
     world = [(-180.0, -90.0, 180.0, 90.0)]  # a place may lie in the sea or abroad
     return {c.name: world if c.holds_points else around for c in _EVERY}
+
+
+def boxes(connection: Connection, level: str, codes: Several[str]) -> dict[str, Box]:
+    """The boxes around regions, departments, EPCI or communes (`level`: region, …) of the active vintage, by code.
+
+    What is unknown or has no limits is left out.
+    """
+    views = {
+        "region": tables.regions,
+        "department": tables.departments,
+        "epci": tables.epci,
+        "commune": tables.communes,
+    }
+    table = views[level]
+    sides = [getattr(func, name)(table.c[GEOMETRY]) for name in ("ST_XMin", "ST_YMin", "ST_XMax", "ST_YMax")]
+    query = select(table.c.code, *sides).where(table.c.code.in_(codes), table.c[GEOMETRY].is_not(None))
+    return {row[0]: (row[1], row[2], row[3], row[4]) for row in connection.execute(query)}

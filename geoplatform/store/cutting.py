@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
+import psycopg
 import pyarrow as pa
 from sqlalchemy import Column, Date, Double, Integer, Select, Text, Uuid, cast, func, literal, select, text
 from sqlalchemy.dialects import postgresql
@@ -133,6 +134,23 @@ def rows(
             yield cursor.fetch_record_batch()
     except adbc.Error as error:
         raise StoreUnavailable(f"the database ended the cut of {collection.name}: {error}") from error
+
+
+@contextmanager
+def connected(store: Store, of: Moment) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of the driver that reads at a moment, as `store.tiles` asks by. StoreUnavailable if the database ends it."""
+    try:
+        with psycopg.connect(store.reading_conninfo) as connection:
+            for setting in (
+                "TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+                f"TRANSACTION SNAPSHOT '{of.snapshot}'",
+                "LOCAL statement_timeout = 0",
+                "LOCAL idle_in_transaction_session_timeout = 0",
+            ):
+                connection.execute(f"SET {setting}")
+            yield connection
+    except psycopg.Error as error:
+        raise StoreUnavailable(f"the database ended the cut of tiles: {error}") from error
 
 
 def _query(collection: Collection, scope: Scope | None, features: bool, values: bool) -> Select[Any]:

@@ -33,6 +33,14 @@ class Xid8(UserDefinedType[int]):
         return "xid8"
 
 
+class Snapshot(UserDefinedType[str]):
+    """Which transactions had ended at a moment, which SQLAlchemy has no type for either."""
+
+    def get_col_spec(self, **_: object) -> str:
+        """Its name in PostgreSQL."""
+        return "pg_snapshot"
+
+
 layer_style = Table(
     "layer_style",
     metadata,
@@ -397,5 +405,41 @@ release_file = Table(
     Column("rows", BigInteger),
     Column("bytes", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
+    schema="geoplatform",
+)
+
+diff = Table(
+    "diff",
+    metadata,
+    Column("dataset", Text, nullable=False),
+    Column("chain", Text, primary_key=True),
+    Column("licence", Text, nullable=False),
+    Column("seq", Integer, primary_key=True),
+    Column("from_sha256", Text),
+    Column("to_sha256", Text, nullable=False),
+    Column("from_rows", BigInteger),
+    Column("to_rows", BigInteger, nullable=False),
+    *(Column(name, Text) for name in ("prev", "sha256")),
+    Column("bytes", BigInteger),
+    *(Column(name, BigInteger, nullable=False) for name in ("created", "modified", "deleted")),
+    *(Column(name, DateTime(timezone=True), nullable=False) for name in ("cut_at", "published_at")),
+    Column("state", Text, nullable=False, server_default="kept"),
+    schema="geoplatform",
+)
+
+cut = Table(
+    "cut",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("level", "code", "name", "state")),
+    Column("requested_at", DateTime(timezone=True), nullable=False),
+    Column("started_at", DateTime(timezone=True)),
+    Column("ended_at", DateTime(timezone=True)),
+    Column("began_in", Snapshot),
+    Column("step", Text),
+    Column("done", BigInteger, nullable=False),
+    Column("total", BigInteger),
+    Column("release", Text),
+    Column("problem", Text),
     schema="geoplatform",
 )

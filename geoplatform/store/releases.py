@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,16 +75,23 @@ def withdrawn(connection: Connection) -> list[tuple[str, str]]:
     return [(row.dataset, row.name) for row in connection.execute(text("SELECT * FROM published.withdrawn_releases()"))]
 
 
-def names(connection: Connection, day: dt.date) -> set[str]:
-    """Names that releases of a day already have, in any dataset; also those that were taken back: a name is given once."""
-    like = releases.c.name.startswith(day.isoformat())
+def names(connection: Connection, day: dt.date, datasets: Sequence[str]) -> set[str]:
+    """Names that releases of a day already have in these datasets; also those that were taken back: a name is given once."""
+    like = releases.c.name.startswith(day.isoformat()) & releases.c.dataset.in_(datasets)
     kept = connection.execute(select(releases.c.name).where(like).distinct()).scalars()
-    return {*kept, *(name for _, name in withdrawn(connection))}
+    return {*kept, *(name for dataset, name in withdrawn(connection) if dataset in datasets)}
 
 
-def current(connection: Connection) -> list[Release]:
-    """The latest release of each dataset, by name of the dataset."""
-    return list(_read(connection, releases.c.state == "current"))
+def current(connection: Connection, of: Collection[str] | None = None, *, with_files: bool = True) -> list[Release]:
+    """The latest release of each dataset, or of some, by name of the dataset."""
+    wanted = releases.c.state == "current"
+    return list(_read(connection, wanted if of is None else wanted & releases.c.dataset.in_(of), with_files))
+
+
+def current_name(connection: Connection, dataset: str) -> str | None:
+    """Name of the latest release of a dataset."""
+    query = select(releases.c.name).where(releases.c.dataset == dataset, releases.c.state == "current")
+    return connection.execute(query).scalar()
 
 
 def every(connection: Connection) -> list[Release]:

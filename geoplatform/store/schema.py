@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -14,6 +16,8 @@ _PACKAGED = Path(__file__).parents[1] / "_sql"
 _CHECKOUT = Path(__file__).parents[2] / "sql"
 _NEEDED_POSTGRESQL = 15_00_00
 _INSTALL_LOCK = 0x67656F70  # "geop"
+#: The file before which the queue's own tables are made.
+_AFTER_QUEUE = "137_cut.sql"
 
 
 def files() -> list[Path]:
@@ -44,8 +48,8 @@ def install(url: str) -> bool:
                     found=found,
                     needed=SCHEMA_VERSION,
                 )
-            for file in files():
-                connection.execute(file.read_bytes())
+            for script in _scripts():
+                connection.execute(script)
             done = "INSERT INTO geoplatform.installation (schema_version, sql_sha256) VALUES (%s, %s)"
             connection.execute(done, (SCHEMA_VERSION, digest()))
             return True
@@ -53,12 +57,27 @@ def install(url: str) -> bool:
         raise StoreUnavailable(f"the database does not answer: {error}") from error
 
 
-def digest() -> str:
-    """SHA-256 of all the SQL files, hex."""
-    whole = hashlib.sha256()
+def _scripts() -> Iterator[bytes]:
+    """Everything that is executed, in order: our files, and the tables of procrastinate as its package brings them."""
     for file in files():
-        whole.update(file.read_bytes())
-    return whole.hexdigest()
+        if file.name == _AFTER_QUEUE:
+            yield b"SET ROLE geoplatform_owner; SET LOCAL search_path = queue, pg_temp;\n"
+            yield _queue().read_bytes()
+            yield b"RESET ROLE; RESET search_path;\n"
+        yield file.read_bytes()
+
+
+def _queue() -> Path:
+    """The SQL of procrastinate, which is not imported for that: it takes its time."""
+    found = find_spec("procrastinate")
+    if found is None or not found.submodule_search_locations:
+        raise SchemaMismatch("the package procrastinate is not installed: it brings the tables of the queue")
+    return Path(found.submodule_search_locations[0]) / "sql" / "schema.sql"
+
+
+def digest() -> str:
+    """SHA-256 of all the SQL, the queue's included, hex."""
+    return hashlib.sha256(b"".join(_scripts())).hexdigest()
 
 
 def installed(connection: psycopg.Connection) -> tuple[int, str] | None:

@@ -268,3 +268,34 @@ release_files = Table(
     Column("sha256", Text),
     schema="published",
 )
+
+diffs = Table(
+    "diffs",
+    metadata,
+    *(Column(name, Text) for name in ("dataset", "chain", "licence")),
+    Column("seq", Integer),
+    *(Column(name, Text) for name in ("from_sha256", "to_sha256")),
+    *(Column(name, BigInteger) for name in ("from_rows", "to_rows")),
+    *(Column(name, Text) for name in ("prev", "sha256")),
+    *(Column(name, BigInteger) for name in ("bytes", "created", "modified", "deleted")),
+    moment("cut_at"),
+    moment("published_at"),
+    Column("state", Text),
+    schema="published",
+)
+
+cuts = Table(
+    "cuts",
+    metadata,
+    Column("id", Integer),
+    *(Column(name, Text) for name in ("level", "code", "name", "state")),
+    *(moment(name) for name in ("requested_at", "started_at", "ended_at")),
+    Column("step", Text),
+    Column("done", BigInteger),
+    Column("total", BigInteger),
+    Column("release", Text),
+    Column("problem", Text),
+    Column("ahead", BigInteger),
+    Column("is_attended", Boolean),
+    schema="published",
+)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import astuple, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass
 from enum import StrEnum
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from sqlalchemy import Connection, text
 
 from geoplatform.errors import UnknownLayer
@@ -74,6 +76,24 @@ _GIVEN = "%s::text, %s::int, %s::int, %s::int, %s::int, %s::text, %s::text, %s::
 _MVT = f"SELECT finished, made FROM published.tile_parts({_GIVEN})"  # noqa: S608 - our own placeholders
 _GEOJSON = f"SELECT published.tile_geojson({_GIVEN})"
 _NO_FILTER = PlaceFilter()
+_MANY = f"""
+    SELECT p.finished, p.made
+    FROM unnest(%s::int[], %s::int[], %s::int[]) WITH ORDINALITY AS t (z, x, y, number)
+    CROSS JOIN LATERAL published.tile_parts(%s::text, t.z, t.x, t.y, NULL, {", ".join(["%s::text"] * 5)}) AS p
+    ORDER BY t.number
+"""  # noqa: S608 - our own placeholders
+_KEYS = """
+    SELECT DISTINCT p.quadkey >> %(bits)s FROM published.place_items AS p
+    WHERE p.quadkey IS NOT NULL AND (%(licence)s::text IS NULL OR p.licence = %(licence)s)
+      AND (%(commune)s::text IS NULL OR p.commune_code = %(commune)s)
+      AND (%(department)s::text IS NULL OR p.department_code = %(department)s)
+"""
+_BOXES = """
+    SELECT ST_XMin(l.geom), ST_YMin(l.geom), ST_XMax(l.geom), ST_YMax(l.geom) FROM published.{} AS l
+    WHERE l.geom IS NOT NULL ORDER BY l.code
+"""
+#: Zoom of `quadkey`.
+_KEY_ZOOM = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +125,28 @@ def mvt(
     given = (layer.value, tile.z, tile.x, tile.y, vintage, *astuple(only))
     (row,) = connection.execute(_MVT, given, prepare=True, binary=True)
     return Parts(*row)
+
+
+def many(
+    connection: psycopg.Connection[Any], layer: Layer, addresses: Sequence[tuple[int, int, int]], only: PlaceFilter
+) -> list[Parts]:
+    """The same of many tiles (z, x, y) at once, in their order, with the limits in force."""
+    rows = connection.execute(
+        _MANY, [*map(list, zip(*addresses, strict=True)), layer.value, *astuple(only)], prepare=True, binary=True
+    )
+    return [Parts(*row) for row in rows]
+
+
+def keys(connection: psycopg.Connection[Any], only: PlaceFilter, zoom: int) -> list[int]:
+    """In which tiles of a zoom (interleaved x and y, as `quadkey`) places lie that may leave; `only`: kinds and categories are
+    not looked at."""
+    given = {**asdict(only), "bits": 2 * (_KEY_ZOOM - zoom)}
+    return [key for (key,) in connection.execute(_KEYS, given, binary=True)]
+
+
+def boxes(connection: psycopg.Connection[Any], layer: Layer) -> list[tuple[float, float, float, float]]:
+    """(west, south, east, north), in degrees, of each of a layer's limits in force."""
+    return list(connection.execute(sql.SQL(_BOXES).format(sql.Identifier(layer.value)), binary=True))
 
 
 def geojson(

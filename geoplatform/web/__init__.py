@@ -9,8 +9,11 @@ from geoplatform.config import Settings
 from geoplatform.store.engine import Store
 from geoplatform.web import (
     api,
+    catalogue,
+    changes,
     communes,
     context,
+    cuts,
     health,
     home,
     language,
@@ -48,7 +51,22 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     security.attach(app)
     problems.attach(app)
     limits.attach(app, settings)
-    for room in (home, communes, vintages, places, tile_views, tilesets, qgis, releases, api, health):
+    rooms = (
+        home,
+        communes,
+        vintages,
+        places,
+        tile_views,
+        tilesets,
+        qgis,
+        releases,
+        changes,
+        cuts,
+        catalogue,
+        api,
+        health,
+    )
+    for room in rooms:
         app.register_blueprint(room.blueprint)
     ogc.attach(app)
     with app.app_context():

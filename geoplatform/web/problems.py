@@ -30,6 +30,7 @@ from geoplatform.errors import (
     UnknownCommune,
     UnknownPlace,
     UnknownVintage,
+    Withdrawn,
 )
 from geoplatform.web.params import wants_error_page
 
@@ -47,6 +48,7 @@ STATUS: tuple[tuple[type[GeoplatformError], int], ...] = (
     (NotAllowed, 403),
     (Outdated, 412),
     (Unknown, 404),
+    (Withdrawn, 410),
     (DuplicatePlace, 409),
     (NoVintage, 503),
     (StoreBusy, 503),

@@ -21,9 +21,11 @@ from werkzeug.http import parse_date
 
 from geoplatform.errors import FileAstray, Unknown
 from geoplatform.model import Licence
-from geoplatform.store import releases
+from geoplatform.store import diffs, releases
 from geoplatform.store.releases import Download, Release, ReleasedFile
-from geoplatform.web import context, params
+from geoplatform.web import context, language, params
+from geoplatform.web.catalogue.documents import schema_org
+from geoplatform.web.catalogue.entries import entries
 from geoplatform.web.gateway import Part
 from geoplatform.web.limits import counted
 
@@ -32,9 +34,9 @@ blueprint = Blueprint("releases", __name__, url_prefix="/exports")
 
 LATEST = "latest"
 _PAPER = "paper"
-_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _RANGE = re.compile("bytes=([0-9]{0,40})-([0-9]{0,40})", re.IGNORECASE)
-_CACHED = {True: "public, max-age=3600", False: "public, max-age=31536000, immutable"}
+CACHED = {True: "public, max-age=3600", False: "public, max-age=31536000, immutable"}
 _EXPOSED = "ETag, Content-Length, Content-Range, Accept-Ranges, Repr-Digest, Link, Last-Modified"
 _ASKED = "Range, If-Range, If-Match, If-None-Match, If-Modified-Since"
 #: What nginx would judge by its own file, without our ETag and date.
@@ -85,8 +87,16 @@ def release(dataset: str, release: str) -> Response:
 def file(dataset: str, release: str, file: str) -> Response:
     """A file, or the range of it that is asked for."""
     found = _found(dataset, release, file)
+    return sent(dataset, found, _headers(dataset, release, found))
+
+
+def sent(dataset: str, found: Download, headers: dict[str, str]) -> Response:
+    """A registered file, or the range of it that is asked for, or that it is still the same (304)."""
     response = Response(content_type=found.file.media_type, direct_passthrough=True)
-    response.headers.update(_headers(dataset, release, found))
+    response.headers.update(headers)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(found.file.sha256)).decode()}:"
+    response.headers["Content-Disposition"] = f'inline; filename="{found.file.name}"'
     response.set_etag(found.file.sha256)
     response.last_modified = found.published_at
     response.make_conditional(request)
@@ -98,25 +108,29 @@ def file(dataset: str, release: str, file: str) -> Response:
 def _shown(dataset: str, name: str) -> Response:
     wanted = params.page_format()
     with context.store().reading() as connection:
-        kept = releases.listed(connection, dataset) if _NAME.fullmatch(dataset) else []
+        kept = releases.listed(connection, dataset) if NAME.fullmatch(dataset) else []
         if not kept:
             raise Unknown("dataset", dataset[:80])
         latest = next((one for one in kept if one.state == "current"), kept[0])
         known = latest.name if name == LATEST else next((one.name for one in kept if one.name == name), None)
         chosen = releases.named(connection, dataset, known) if known else None
+        chained = bool(diffs.listed(connection, dataset))
+        catalogued = entries(connection, [chosen]) if chosen and name == LATEST and wanted == "html" else []
     if chosen is None:
         raise Unknown("release", name[:80])
     if wanted != "html":
         return _varying(jsonify(**_told(chosen, name), **_beside(chosen, kept)))
     facts = _facts(chosen)
     return context.page("release.html", release=chosen, name=name, latest=latest, kept=kept, facts=facts,
-                        credit=_credit(chosen), loading=_loading(chosen, name), licence_of=_licence)  # fmt: skip
+                        credit=_credit(chosen), loading=_loading(chosen, name), licence_of=_licence,
+                        chained=chained,
+                        structured=schema_org(catalogued, language.chosen()) if catalogued else None)  # fmt: skip
 
 
 def _found(dataset: str, release: str, file: str) -> Download:
     """What the register says of a file. Unknown names the first part of the address that it does not know."""
     name = None if release == LATEST else release
-    are_names = [_NAME.fullmatch(part) is not None for part in (dataset, release, file)]
+    are_names = [NAME.fullmatch(part) is not None for part in (dataset, release, file)]
     with context.store().reading() as connection:
         found = releases.download(connection, dataset, name, file) if all(are_names) else None
         if found:
@@ -140,11 +154,8 @@ def _headers(dataset: str, release: str, found: Download) -> dict[str, str]:
         f'<{address(other[0], name)}>; rel="{other[1]}"',
     ]
     return {
-        "Accept-Ranges": "bytes",
-        "Cache-Control": _CACHED[release == LATEST],
-        "Content-Disposition": f'inline; filename="{name}"',
+        "Cache-Control": CACHED[release == LATEST],
         "Link": ", ".join(links),
-        "Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(found.file.sha256)).decode()}:",
     }
 
 

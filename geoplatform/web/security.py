@@ -19,7 +19,7 @@ HEADERS = [
     ("Cross-Origin-Opener-Policy", "same-origin"),
 ]
 HSTS = ("Strict-Transport-Security", f"max-age={_YEAR_S}")
-_OPEN_DATA = ("/tiles/", "/communes", "/places/", "/api/v1/place", "/ogc", "/exports")
+_OPEN_DATA = ("/tiles/", "/communes", "/places/", "/api/v1/place", "/ogc", "/exports", "/catalogue", "/data.json")
 _DATES = ("HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE", "HTTP_DATE")
 
 

@@ -15,13 +15,14 @@ import pytest
 from exports.datasets import NAMES
 from exports.formats import FORMATS
 from exports.publishing import Wanted
-from geoplatform.errors import ExportFailed, Misuse, NoVintage, Unknown
+from geoplatform.errors import ExportFailed, NoVintage, Underway, Unknown
 from tests.conftest import NOW as PLANTED
 from tests.conftest import ROOT
 from tests.exports.conftest import EXPORTER, NOW, RELEASE, Press
 
 PAPERS = {"LICENSE", "ATTRIBUTION.md", "datapackage.json", "SHA256SUMS", "manifest.json"}
 QUICK = Wanted(formats=("csv", "geojson"))
+RECEIPTS = ".unfinished-*/files/*/.*.json"
 
 
 def current(press: Press) -> dict[str, str]:
@@ -40,7 +41,7 @@ def test_the_same_data_give_the_same_bytes_in_another_folder_and_hour(press, tmp
     time.sleep(1.1)  # formats count time in seconds
     other.publish(now=NOW + dt.timedelta(days=1))
     mine, theirs = data(press), data(other, "2026-11-30")
-    assert len(mine) == (3 + 4) * 9
+    assert len(mine) == (3 + 4) * 9 + 3 + 2  # tiles of places, communes and departments
     assert [name for name in mine if mine[name] != theirs[name]] == []
     assert set(mine) == set(theirs)
 
@@ -50,7 +51,7 @@ def test_each_format_may_be_the_only_one(press, form):
     press.publish(Wanted(datasets=("places", "communes"), formats=(form,)))
     for dataset, count in (("places", 19), ("communes", 3)):
         files = [file for file in press.manifest(dataset)["files"] if file["format"] == form]
-        assert sum(file["rows"] for file in files) == count - 2 * (form == "fgb" and dataset == "places")
+        assert sum(file["rows"] for file in files) == count - 2 * (FORMATS[form].needs_geometry and dataset == "places")
         assert {file["name"] for file in files} <= {path.name for path in (press.folder / dataset / RELEASE).iterdir()}
 
 
@@ -137,6 +138,7 @@ def unpacked(path):
     import zipfile
 
     import pyarrow.parquet as pq
+    from pmtiles.reader import MmapSource, Reader, all_tiles
 
     yield path.read_bytes()
     if path.suffix == ".gz":
@@ -144,6 +146,11 @@ def unpacked(path):
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
             yield from (archive.read(name) for name in archive.namelist())
+    if path.suffix == ".pmtiles":
+        with path.open("rb") as file:
+            source = MmapSource(file)
+            yield repr(Reader(source).metadata()).encode()
+            yield from (gzip.decompress(tile) for _, tile in all_tiles(source))
     if path.suffix == ".parquet":
         yield repr(pq.read_table(path).to_pylist()).encode()
 
@@ -155,23 +162,23 @@ def test_a_process_killed_in_the_middle_leaves_the_latest_and_the_next_run_takes
         [sys.executable, "-c", KILLED, press.database.url(EXPORTER), str(press.folder)],
         stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
     )  # fmt: skip
-    receipts = press.folder / ".unfinished" / "files"
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and len(list(receipts.glob("*/.*.json"))) < 4:
+    while time.monotonic() < deadline and len(list(press.folder.glob(RECEIPTS))) < 4:
         assert process.poll() is None, "it ended by itself"
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert current(press) == before
-    done = {path.name: path.stat().st_mtime_ns for path in receipts.glob("*/*") if not path.name.startswith(".")}
-    kept = {path.name[1:-5] for path in receipts.glob("*/.*.json")}
+    written = press.folder.glob(".unfinished-*/files/*/*")
+    done = {path.name: path.stat().st_mtime_ns for path in written if not path.name.startswith(".")}
+    kept = {path.name[1:-5] for path in press.folder.glob(RECEIPTS)}
     assert len(kept) >= 4
     press.publish(Wanted())
     assert set(current(press).values()) == {"2026-11-29-2"}
     for path in press.folder.glob("*/2026-11-29-2/*"):
         if path.name in kept:
             assert path.stat().st_mtime_ns == done[path.name], "made again"
-    assert not (press.folder / ".unfinished").exists()
+    assert list(press.folder.glob(".unfinished-*")) == []
     assert data(press, "2026-11-29-2").items() >= data(press).items()
 
 
@@ -190,7 +197,7 @@ if __name__ == "__main__":
 def test_what_was_cut_before_a_change_is_not_taken_up(press):
     with pytest.raises(ExportFailed):
         limited(press, 20_000)
-    assert (press.folder / ".unfinished" / "plan.pickle").exists()
+    assert list(press.folder.glob(".unfinished-*/plan.pickle"))
     with press.database.connect() as connection:
         connection.execute("UPDATE geoplatform.place SET status = 'deleted' WHERE name = 'NULL'")
     press.publish()
@@ -260,14 +267,21 @@ def _truncating(rows, name, target):
 from exports.publishing import _made as _REAL  # noqa: E402
 
 
-def test_two_at_once_are_told_apart(press):
-    press.folder.mkdir()
-    import fcntl
+def test_two_at_once_are_told_apart_and_those_of_other_datasets_go_on(press, monkeypatch):
+    from exports import publishing
 
-    with (press.folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(Misuse, match="another"):
-            press.publish(QUICK)
+    plain, commune = publishing.cut, Wanted(("places",), ("csv",), (("commune", "97401"),))
+
+    def meanwhile(store, of, dataset, *rest, **named):
+        if dataset.name == "places":
+            with pytest.raises(Underway, match="another run is publishing places into"):
+                press.publish(Wanted(("places",), ("kml",)))
+            assert press.publish(commune) == ["places-commune-97401"]
+        return plain(store, of, dataset, *rest, **named)
+
+    monkeypatch.setattr(publishing, "cut", meanwhile)
+    press.publish(QUICK)
+    assert current(press) == dict.fromkeys((*NAMES, "places-commune-97401"), RELEASE)
 
 
 def test_a_place_changed_during_the_cut_is_in_the_release_as_it_was(press, monkeypatch):

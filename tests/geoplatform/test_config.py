@@ -15,14 +15,24 @@ def test_nothing_told_means_the_embedded_cluster_on_the_loopback():
 
 
 def test_settings_survive_the_way_to_another_process():
-    told = {"GEOPLATFORM_DATA": "/srv/x", "GEOPLATFORM_PORT": "8123", "GEOPLATFORM_PUBLIC_URL": "https://a.fr/"}
+    told = {"GEOPLATFORM_DATA": "/srv/x", "GEOPLATFORM_PORT": "8123", "GEOPLATFORM_PUBLIC_URL": "https://a.fr/",
+            "GEOPLATFORM_PUBLISHER": "Ville d'Aix", "GEOPLATFORM_CONTACT": "sig@aix.example"}  # fmt: skip
     settings = Settings.from_environment(told)
     assert settings.public_url == "https://a.fr"
     assert Settings.from_environment(settings.as_environment()) == settings
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "0"), ("PORT", "x"), ("PORT", "70000"), ("WORKERS", "-1"), ("PORT", "８")]
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "x"),
+        ("PORT", "70000"),
+        ("WORKERS", "-1"),
+        ("PORT", "８"),
+        ("CONTACT", "sig at aix"),
+        ("CONTACT", "a@b.fr>\n"),
+    ],
 )
 def test_misuse_names_the_variable_and_its_value(name, value):
     with pytest.raises(Misuse) as refused:

@@ -72,7 +72,7 @@ def running(database: Database, folder, **settings: str) -> Iterator[Running]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "geoplatform.cli", "serve", "--port", str(port), "--workers", "1"]
+    command = [sys.executable, "-m", "geoplatform.cli", "serve", "--port", str(port), "--workers", "1", "--no-cuts"]
     process = subprocess.Popen(command, env=environment)
     server = Running(database, port)
 
