@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -20,8 +22,26 @@ from geoplatform.errors import Misuse
 from geoplatform.session import EXPORTER, WEB, Session
 from geoplatform.store.cutting import LEVELS
 
+F = TypeVar("F", bound=Callable[..., Any])
 #: A worker lets the server beside it go first.
 _POLITENESS = 10
+
+_TO = click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where.  [default: the folder that is served]",
+)
+
+
+def _at_once(name: str) -> Callable[[F], F]:
+    """The option of how many processes write files."""
+    return click.option(
+        name,
+        type=click.IntRange(1, 64),
+        default=os.cpu_count() or 1,
+        help="Files written at once.  [default: one a core]",
+    )
 
 
 @click.group()
@@ -65,18 +85,8 @@ def export_commune(session: Session, code: str, form: str, output: Path | None, 
     metavar="LEVEL:CODE",
     help="A part of France: region:11, department:974, epci:249740077, commune:97414.  [default: all of France]",
 )
-@click.option(
-    "--to",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where.  [default: the folder that is served]",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=os.cpu_count() or 1,
-    help="Files written at once.  [default: one a core]",
-)
+@_TO
+@_at_once("--workers")
 @click.option(
     "--keep-days", type=click.IntRange(0), default=7, show_default=True, help="Keep the last release of so many days."
 )
@@ -124,15 +134,8 @@ def publish(
 
 
 @click.command()
-@click.option(
-    "--to",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where.  [default: the folder that is served]",
-)
-@click.option(
-    "--workers", type=click.IntRange(1, 64), default=os.cpu_count() or 1, help="At once.  [default: one a core]"
-)
+@_TO
+@_at_once("--workers")
 @click.pass_obj
 def changes(session: Session, folder: Path | None, workers: int) -> None:
     """Publish what changed since the last release or the last changes, without a new release.
@@ -168,12 +171,7 @@ def apply_diff(session: Session, base: Path, diffs: tuple[Path, ...], output: Pa
 
 @click.command()
 @click.option("--until-empty", is_flag=True, help="End when nothing waits any more.")
-@click.option(
-    "--processes",
-    type=click.IntRange(1, 64),
-    default=os.cpu_count() or 1,
-    help="Files written at once.  [default: one a core]",
-)
+@_at_once("--processes")
 @click.pass_obj
 def worker(session: Session, until_empty: bool, processes: int) -> None:
     """Make the cuts of communes, EPCI and departments that people ask for on the pages, until it is stopped.

@@ -72,15 +72,12 @@ def tile(store: Store, of: Moment, rows: Slice) -> None:
             return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
         told = json.dumps(_told(of, rows, layer, zooms, fields)).encode()
-        threads = opened.enter_context(ThreadPoolExecutor(_CONNECTIONS, "tiles"))
+        threads = ThreadPoolExecutor(_CONNECTIONS, "tiles")
+        opened.callback(threads.shutdown, cancel_futures=True)
         file = opened.enter_context(written(rows.tiles, SCHEMA.with_metadata({TILES_TOLD: told})))
         pieces = [addresses[start : start + _AT_ONCE] for start in range(0, len(addresses), _AT_ONCE)]
-        try:
-            for batch in threads.map(made, pieces):
-                file.write_batch(batch)
-        except BaseException:
-            threads.shutdown(cancel_futures=True)
-            raise
+        for batch in threads.map(made, pieces):
+            file.write_batch(batch)
 
 
 def _told(of: Moment, rows: Slice, layer: Layer, zooms: range, fields: dict[str, str]) -> dict[str, Any]:
@@ -110,7 +107,7 @@ def _around(keys: Iterable[int], zooms: range) -> set[Address]:
     cells = np.unique(np.fromiter(keys, np.int64))
     found: set[Address] = set()
     for z in reversed(zooms):
-        across, down, side = _apart(cells), _apart(cells >> 1), 1 << z
+        across, down, side = pyramid.every_second_bit(cells), pyramid.every_second_bit(cells >> 1), 1 << z
         for step_x in (-1, 0, 1):
             for step_y in (-1, 0, 1):
                 x, y = (across + step_x) >> _MARGIN_BITS, (down + step_y) >> _MARGIN_BITS
@@ -119,20 +116,6 @@ def _around(keys: Iterable[int], zooms: range) -> set[Address]:
                 found.update((z, int(pair) >> 32, int(pair) & 0xFFFFFFFF) for pair in pairs)
         cells = np.unique(cells >> 2)
     return found
-
-
-def _apart(interleaved: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Every second bit of each number, from the lowest."""
-    bits = interleaved & 0x5555555555555555
-    for shift, mask in (
-        (1, 0x3333333333333333),
-        (2, 0x0F0F0F0F0F0F0F0F),
-        (4, 0x00FF00FF00FF00FF),
-        (8, 0x0000FFFF0000FFFF),
-        (16, 0x00000000FFFFFFFF),
-    ):
-        bits = (bits | bits >> shift) & mask
-    return bits
 
 
 def _covering(boxes: Iterable[tuple[float, float, float, float]], zooms: range) -> set[Address]:

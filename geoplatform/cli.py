@@ -13,13 +13,11 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
-import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from importlib.metadata import entry_points
 from itertools import islice
 from typing import Any, TypeVar
@@ -29,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from geoplatform import __version__, embedded
+from geoplatform.companion import beside
 from geoplatform.config import Settings
 from geoplatform.errors import GeoplatformError, Misuse
 from geoplatform.model import MAX_ZOOM
@@ -42,8 +41,6 @@ from geoplatform.tiles import TileCache, Tiles, pyramid
 ENTRY_POINTS = "geoplatform.commands"
 _MOST_WARMED = 2_000_000
 _POOL = 2
-#: Before a worker that ended by itself is begun again; and how long one may take to stop: what it was at is begun again next time.
-_WORKER_PAUSE_S, _WORKER_PATIENCE_S = 5.0, 8.0
 T = TypeVar("T")
 
 
@@ -137,38 +134,9 @@ def serve(
         respawn_failed_workers=True,
         workers_kill_timeout=3,
     )
-    with _worker() if cuts else nullcontext():
+    has_worker = cuts and bool(entry_points(group=ENTRY_POINTS, name="worker"))
+    with beside("worker") if has_worker else nullcontext():
         server.serve()
-
-
-@contextmanager
-def _worker() -> Iterator[None]:
-    """`geoplatform worker` in a process of its own meanwhile, begun anew if it ends; none where no package brings it."""
-    if not entry_points(group=ENTRY_POINTS, name="worker"):
-        yield
-        return
-    leaving = threading.Event()
-    running: list[subprocess.Popen[bytes]] = []
-
-    def keep() -> None:
-        while not leaving.is_set():
-            running[:] = [subprocess.Popen([sys.executable, "-m", "geoplatform.cli", "worker"])]
-            running[0].wait()
-            leaving.wait(_WORKER_PAUSE_S)
-
-    keeper = threading.Thread(target=keep, daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        leaving.set()
-        for process in running:
-            process.terminate()
-            try:
-                process.wait(_WORKER_PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        keeper.join(_WORKER_PATIENCE_S)
 
 
 @main.group()

@@ -50,8 +50,10 @@ MAY: dict[str, set[str]] = {
         "geoplatform.config",
         "geoplatform.errors",
     },
+    "geoplatform.companion": set(),
     "geoplatform.cli": {
         "geoplatform",
+        "geoplatform.companion",
         "geoplatform.session",
         "geoplatform.web",
         "geoplatform.tiles",

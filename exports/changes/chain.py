@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,31 +50,35 @@ def link(rows: Slice, tip: Diff | None, states: Path, ready: Path, at: dt.dateti
     a diff, and whoever follows takes the release. ValueError if the diff does not lead to what was cut.
     """
     seq = tip.seq + 1 if tip else 0
-    known = states / state_name(tip.seq) if tip else None
-    if known is not None and tip is not None and _is_state(known, tip):
-        old, new = comparing.compared(known, rows.path)
+    shutil.rmtree(ready, ignore_errors=True)  # of a run that did not come to its end
+    found = _compared(states / state_name(tip.seq), tip, rows) if tip else None
+    if found and tip:
+        old, new = found
         if old.sha256 == new.sha256:
             return None
-        ready.mkdir(parents=True, exist_ok=True)
+        ready.mkdir(parents=True)
         target = ready / file_name(seq)
         counts = _write(target, rows, tip, old, new, at)
         _proven(target, old, new)
-        size, digest = target.stat().st_size, hashlib.sha256(target.read_bytes()).hexdigest()
+        with target.open("rb") as file:
+            digest, size = hashlib.file_digest(file, "sha256").hexdigest(), target.stat().st_size
         made = Diff(rows.dataset.name, rows.stem, rows.licence, seq, old.sha256, new.sha256, old.rows, new.rows, tip.sha256,
                     digest, size, *counts, at, at, "kept")  # fmt: skip
     else:
-        ready.mkdir(parents=True, exist_ok=True)
+        ready.mkdir(parents=True)
         made = Diff(rows.dataset.name, rows.stem, rows.licence, seq, None, comparing.sum_of(rows.path), None, rows.count,
                     None, None, None, 0, 0, 0, at, at, "kept")  # fmt: skip
     _keep(rows, ready / state_name(seq))
     return made
 
 
-def _is_state(path: Path, tip: Diff) -> bool:
+def _compared(state: Path, tip: Diff, rows: Slice) -> tuple[Side, Side] | None:
+    """The last state and the one that was cut; None if what is there is not that state."""
     try:
-        return comparing.sum_of(path) == tip.to_sha256
+        found = comparing.compared(state, rows.path)
     except (OSError, pa.ArrowInvalid, KeyError):
-        return False
+        return None
+    return found if found[0].sha256 == tip.to_sha256 else None
 
 
 def _keep(rows: Slice, target: Path) -> None:

@@ -72,22 +72,13 @@ class Links:
         shutil.rmtree(self._ready, ignore_errors=True)
 
 
-def withdraw_outdated(store: Store, folder: Path, before: dt.datetime) -> int:
-    """How many chains lost diffs that were published before a moment; the files go too."""
+def withdraw_outdated(store: Store, folder: Path, before: dt.datetime) -> None:
+    """Take back the diffs that were published before a moment. Their files go too, and those that an earlier run left."""
     with store.reading() as connection:
         found = diffs.outdated(connection, before)
     for name, seq in found.items():
         store.writing(lambda connection, name=name, seq=seq: diffs.withdraw(connection, name, seq))  # type: ignore[misc]
-    if found:
-        sweep(store, folder)
-    return len(found)
-
-
-def sweep(store: Store, folder: Path) -> None:
-    """Delete the files of diffs that were taken back, also those that an earlier run left."""
     with store.reading() as connection:
-        chains = diffs.tips(connection)
-        for tip in chains.values():
-            for one in diffs.listed(connection, tip.dataset, tip.chain):
-                if one.state == "withdrawn":
-                    (chain.folder_of(folder, one.dataset, one.chain) / chain.file_name(one.seq)).unlink(missing_ok=True)
+        gone = diffs.withdrawn(connection)
+    for dataset, name, seq in gone:
+        (chain.folder_of(folder, dataset, name) / chain.file_name(seq)).unlink(missing_ok=True)

@@ -85,12 +85,18 @@ def _made(store: Store, folder: Path, work: Path, progress: Progress, workers: i
         made = [links.submit(pool, rows) for rows in slices]
         for rows, link in step.track(zip(slices, made, strict=True), total=len(made)):
             try:
-                links.add(link.result())
+                result = link.result()
             except (OSError, ValueError, MemoryError, RuntimeError) as error:
                 pool.shutdown(cancel_futures=True)
                 raise ExportFailed(
                     f"the changes of {rows.stem} could not be written: {error}; nothing was published", file=rows.stem
                 ) from error
+            if result is None or result.sha256 is not None:
+                links.add(result)
+            else:  # nobody could have the file that it would begin with
+                progress.line(
+                    f"  changes      {rows.stem}: no state to compare with, the next release begins its chain"
+                )
         of = [f"{one.chain} +{one.created} ~{one.modified} -{one.deleted}" for one in links.made]
         step.outcome = ", ".join(of) or "nothing changed"
     return links

@@ -122,12 +122,7 @@ def rows(
     try:
         with adbc.connect(store.reading_conninfo, autocommit=False) as connection, connection.cursor() as cursor:
             # Not what QGIS and the web have: nothing here takes long enough to be stopped, and much is sorted.
-            for setting in (
-                "TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-                f"TRANSACTION SNAPSHOT '{of.snapshot}'",
-                "LOCAL statement_timeout = 0",
-                f"LOCAL work_mem = '{_SORTING_MB}MB'",
-            ):
+            for setting in (*_taking_up(of), f"LOCAL work_mem = '{_SORTING_MB}MB'"):
                 cursor.execute(f"SET {setting}")
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
             cursor.execute(str(query))
@@ -136,17 +131,21 @@ def rows(
         raise StoreUnavailable(f"the database ended the cut of {collection.name}: {error}") from error
 
 
+def _taking_up(of: Moment) -> tuple[str, ...]:
+    """What a connection sets to read at a moment."""
+    return (
+        "TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+        f"TRANSACTION SNAPSHOT '{of.snapshot}'",
+        "LOCAL statement_timeout = 0",
+    )
+
+
 @contextmanager
 def connected(store: Store, of: Moment) -> Iterator[psycopg.Connection[Any]]:
     """A connection of the driver that reads at a moment, as `store.tiles` asks by. StoreUnavailable if the database ends it."""
     try:
         with psycopg.connect(store.reading_conninfo) as connection:
-            for setting in (
-                "TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-                f"TRANSACTION SNAPSHOT '{of.snapshot}'",
-                "LOCAL statement_timeout = 0",
-                "LOCAL idle_in_transaction_session_timeout = 0",
-            ):
+            for setting in (*_taking_up(of), "LOCAL idle_in_transaction_session_timeout = 0"):
                 connection.execute(f"SET {setting}")
             yield connection
     except psycopg.Error as error:

@@ -74,6 +74,29 @@ def listed(connection: Connection, dataset: str, chain: str | None = None) -> li
     return [Diff(*row) for row in connection.execute(query.order_by(diffs.c.chain, diffs.c.seq.desc()))]
 
 
+def get(connection: Connection, dataset: str, chain: str, seq: int) -> Diff | None:
+    """One state of a chain."""
+    row = connection.execute(
+        select(diffs).where(diffs.c.dataset == dataset, diffs.c.chain == chain, diffs.c.seq == seq)
+    ).first()
+    return Diff(*row) if row else None
+
+
+def known(connection: Connection, dataset: str) -> bool:
+    """Whether a dataset has chains."""
+    return connection.execute(select(diffs.c.seq).where(diffs.c.dataset == dataset).limit(1)).first() is not None
+
+
+def withdrawn(connection: Connection) -> list[tuple[str, str, int]]:
+    """Diffs that were taken back: dataset, chain, number."""
+    rows = connection.execute(
+        select(diffs.c.dataset, diffs.c.chain, diffs.c.seq).where(
+            diffs.c.state == "withdrawn", diffs.c.sha256.is_not(None)
+        )
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 def outdated(connection: Connection, before: dt.datetime) -> dict[str, int]:
     """The last number of each chain that was published before a moment and is still kept."""
     rows = connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from geoplatform.model import MAX_ZOOM, TileAddress
 
@@ -14,7 +15,7 @@ _LARGEST_LATITUDE = 85.05112877980659
 
 def tiles_of(quadkey: int) -> Iterator[tuple[int, int, int]]:
     """(z, x, y) of every tile that shows what lies in this tile of zoom 31 (`geoplatform.quadkey`), margins included."""
-    across, down = _alone(quadkey), _alone(quadkey >> 1)
+    across, down = every_second_bit(quadkey), every_second_bit(quadkey >> 1)
     for z in range(MAX_ZOOM + 1):
         size = 1 << (_KEY_ZOOM - z)
         slack = math.ceil(size * _MARGIN) + 1
@@ -55,8 +56,8 @@ def _tile_at(lon: float, lat: float, z: int) -> tuple[int, int]:
     return min(side - 1, max(0, int((lon + 180) / 360 * side))), min(side - 1, max(0, int(down * side)))
 
 
-def _alone(interleaved: int) -> int:
-    """Every second bit of a number, from the lowest."""
+def every_second_bit(interleaved: Any) -> Any:
+    """Of a number, from the lowest; of each number of an array of int64 too."""
     bits = interleaved & 0x5555555555555555
     for shift, mask in (
         (1, 0x3333333333333333),

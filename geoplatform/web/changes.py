@@ -47,7 +47,11 @@ def state(dataset: str, chain: str) -> Response:
 @counted("read")
 def diff(dataset: str, chain: str, seq: int) -> Response:
     """A diff: a head, tombstones, and what came or changed, a line each. 410 where it was taken back."""
-    found = next((one for one in _listed(dataset, chain) if one.seq == seq), None)
+    are_names = downloads.NAME.fullmatch(dataset) and downloads.NAME.fullmatch(chain)
+    with context.store().reading() as connection:
+        found = diffs.get(connection, dataset, chain, seq) if are_names and seq < 1 << 31 else None
+    if found is None:
+        _listed(dataset, chain)  # names the first part of the address that is unknown
     if found is None or found.sha256 is None or found.bytes is None:
         raise Unknown("diff", seq)
     if found.state != "kept":

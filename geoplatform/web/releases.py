@@ -114,7 +114,7 @@ def _shown(dataset: str, name: str) -> Response:
         latest = next((one for one in kept if one.state == "current"), kept[0])
         known = latest.name if name == LATEST else next((one.name for one in kept if one.name == name), None)
         chosen = releases.named(connection, dataset, known) if known else None
-        chained = bool(diffs.listed(connection, dataset))
+        chained = diffs.known(connection, dataset)
         catalogued = entries(connection, [chosen]) if chosen and name == LATEST and wanted == "html" else []
     if chosen is None:
         raise Unknown("release", name[:80])

@@ -146,6 +146,19 @@ def test_a_state_that_is_lost_or_damaged_begins_the_chain_anew(press):
     assert [path.name for path in folder.iterdir()] == [".1.arrow"]
 
 
+def test_changes_between_releases_begin_no_chain_whose_beginning_nobody_has(press):
+    """Neither for a licence that is new, nor where the last state is lost: that is for the next release."""
+    press.publish(SEQUENCES)
+    place = "id = (SELECT id FROM geoplatform.place WHERE licence = 'ODbL-1.0' AND status = 'published' LIMIT 1)"
+    change(press, f"UPDATE geoplatform.place SET licence = 'CC-BY-SA-4.0' WHERE {place}")
+    (chain.folder_of(press.folder, "places", "places-cc0-1.0") / ".0.arrow").unlink()
+    assert press.database.rows("SELECT count(*) FROM published.diffs WHERE licence = 'CC-BY-SA-4.0'") == [(0,)]
+    assert changes_of(press) == ["places-odbl-1.0"]
+    press.publish(SEQUENCES)
+    states = {one["chain"]: one["seq"] for one in press.manifest("places", SECOND)["states"]}
+    assert (states["places-cc-by-sa-4.0"], states["places-cc0-1.0"], states["places-odbl-1.0"]) == (0, 1, 1)
+
+
 def test_what_a_killed_run_left_is_overwritten(press):
     press.publish(SEQUENCES)
     turn(press)
@@ -242,15 +255,15 @@ def test_whatever_came_went_changed_or_stands_elsewhere_the_diff_leads_there(tmp
         for side in (before, after)
     ]
     old, new = stored(folder / "old.arrow", spelled[0]), stored(folder / "new.arrow", spelled[1])
-    tip = chain.link(old, None, folder, folder, NOW)
+    tip = chain.link(old, None, folder, folder / "first", NOW)
     assert isinstance(tip, Diff)
-    link = chain.link(new, tip, folder, folder, NOW)
+    link = chain.link(new, tip, folder / "first", folder / "second", NOW)
     if spelled[0] == spelled[1]:
         assert link is None
         return
     base, out = folder / "base.geojsonl", folder / "out.geojsonl"
     base.write_bytes(b"".join(line + b"\n" for line in spelled[0]))
-    applying.apply(base, [folder / chain.file_name(1)], out)
+    applying.apply(base, [folder / "second" / chain.file_name(1)], out)
     assert out.read_bytes() == b"".join(line + b"\n" for line in spelled[1])
     was, now = dict(before), dict(after)
     assert (link.created, link.deleted) == (len(now.keys() - was.keys()), len(was.keys() - now.keys()))

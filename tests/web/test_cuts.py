@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from geoplatform.store import cuts
 from tests.conftest import activate
-from tests.exports.conftest import press  # noqa: F401 - a fixture
+from tests.exports.conftest import EXPORTER, NOW, press  # noqa: F401 - a fixture
 from tests.exports.test_worker import Desk, desk  # noqa: F401 - a fixture
 from tests.web.ogc.planting import DRAWING, application
 from tests.web.test_browser import chromium, ours  # noqa: F401 - a fixture
+from tests.web.test_gateway import until
 from tests.web.test_server import Running, running
 
 SCOPE = {"level": "commune", "code": "97401"}
@@ -113,6 +119,31 @@ def server(desk, tmp_path) -> Iterator[Running]:  # noqa: F811
         yield server
 
 
+def workers_of(server: Running) -> list[int]:
+    """Pids of the workers that a server has started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == server.pid and b"\0worker\0" in (path / "cmdline").read_bytes():
+                found.append(int(path.name))
+    return found
+
+
+def test_a_server_has_a_worker_beside_it_begins_it_again_and_takes_it_along(desk: Desk, tmp_path):  # noqa: F811
+    folder = str(desk.press.folder)
+    with running(desk.press.database, tmp_path / "server", "--cuts", EXPORTS=folder) as server:
+        until(lambda: len(workers_of(server)) == 1)
+        (first,) = workers_of(server)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: len(workers_of(server)) == 1 and workers_of(server) != [first])
+        number = desk.ask().json["number"]
+        until(lambda: desk.look(number)["state"] == "done")
+        (second,) = workers_of(server)
+        assert server.ask("/exports/places-commune-97401?f=json")[0].status == 200
+    assert not Path(f"/proc/{second}").exists()
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [320, 1100])
 def test_the_page_of_a_cut_waits_and_leads_to_the_files(chromium, server, desk: Desk, tmp_path, width):  # noqa: F811
@@ -131,6 +162,14 @@ def test_the_page_of_a_cut_waits_and_leads_to_the_files(chromium, server, desk: 
     expect(page.get_by_role("status").last).to_contain_text("En attente")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.screenshot(path=str(tmp_path / "waiting.png"), full_page=True)
+    exporter, number = desk.press.database.store(EXPORTER), int(page.url.rpartition("/")[2])
+    exporter.writing(lambda connection: cuts.begin(connection, number, NOW))
+    exporter.writing(lambda connection: cuts.tell(connection, number, "write", 3, 10))
+    expect(page.get_by_role("status").last).to_contain_text("Les fichiers sont écrits : 3 sur 10.")
+    expect(page.get_by_role("progressbar")).to_have_js_property("value", 15 + 80 * 3 // 10)
+    page.screenshot(path=str(tmp_path / "writing.png"), full_page=True)
+    exporter.writing(lambda connection: cuts.end(connection, number, NOW))
+    expect(page.get_by_role("status").last).to_contain_text("En attente")
     worker = desk.worker()
     page.wait_for_url("**/exports/places-commune-97401", timeout=60_000)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Commune A")

@@ -34,6 +34,7 @@ class Running:
 
     database: Database
     port: int
+    pid: int
 
     def send(self, path: str) -> socket.socket:
         """A connection over which a path was asked, not more."""
@@ -60,7 +61,7 @@ class Running:
 
 
 @contextmanager
-def running(database: Database, folder, **settings: str) -> Iterator[Running]:
+def running(database: Database, folder, option: str = "--no-cuts", **settings: str) -> Iterator[Running]:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("GEOPLATFORM_")},
         "GEOPLATFORM_DATABASE_URL": database.url(),
@@ -72,9 +73,9 @@ def running(database: Database, folder, **settings: str) -> Iterator[Running]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "geoplatform.cli", "serve", "--port", str(port), "--workers", "1", "--no-cuts"]
+    command = [sys.executable, "-m", "geoplatform.cli", "serve", "--port", str(port), "--workers", "1", option]
     process = subprocess.Popen(command, env=environment)
-    server = Running(database, port)
+    server = Running(database, port, process.pid)
 
     def is_ready() -> bool:
         assert process.poll() is None
