@@ -25,6 +25,8 @@ from geoplatform.errors import EmbeddedFailed
 
 PATIENCE_S = 60.0
 KEPT_LOGS = 9
+SILENT_ENDS = 2
+"""How often a server may end without a word, as one does that a stray signal hits, before that is a failure."""
 DEAD_PID = 2**31 - 2
 """More than any kernel gives out, and still a C int."""
 
@@ -92,14 +94,25 @@ def _start(site: Site, durable: bool) -> Postmaster:
         old.unlink()
     deadline = time.monotonic() + PATIENCE_S
     _log.info("starting PostgreSQL %s on %s", programs.major, site.directory)
+    startup = site.directory / "startup.log"
+    silent = 0
     while True:
+        startup.unlink(missing_ok=True)
         postmaster = _await_ready(site, _launch(site, programs), deadline)
         if postmaster:
             return postmaster
-        # After a kill -9, the orphans of the old server hold its shared memory for a moment.
-        if "shared memory block" not in _tail(site.directory) or time.monotonic() > deadline:
-            raise _not_up(site, "PostgreSQL ended while it was starting")
         time.sleep(0.1)
+        found = postmaster_of(site.directory)
+        postmaster = found and _await_ready(site, found.pid, deadline)
+        if postmaster:
+            return postmaster
+        is_silent = not startup.exists() or not startup.stat().st_size
+        silent += is_silent
+        # After a kill -9, the orphans of the old server hold its shared memory for a moment.
+        may_try = silent <= SILENT_ENDS if is_silent else "shared memory block" in _tail(site.directory)
+        if not may_try or time.monotonic() > deadline:
+            word = " without a word" if is_silent else ""
+            raise _not_up(site, f"PostgreSQL ended{word} while it was starting")
 
 
 def _launch(site: Site, programs: Programs) -> int:

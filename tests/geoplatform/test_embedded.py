@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -268,6 +269,32 @@ def test_an_empty_pid_file_left_by_a_power_cut_does_not_prevent_a_start(data: Pa
     (cluster.directory / "postmaster.pid").touch()
     with embedded.running(data, durable=False) as again:
         assert ask(again.url(), "SELECT 1") == [(1,)]
+
+
+@pytest.mark.parametrize("is_up", [False, True], ids=["never-ran", "not-seen"])
+def test_a_server_that_seems_to_end_without_a_word_is_looked_for_then_started_again(
+    data: Path, monkeypatch: pytest.MonkeyPatch, is_up: bool
+) -> None:
+    launch, asked = postmaster._launch, []
+
+    def first_gone(*given: Any) -> int:
+        asked.append(given)
+        if len(asked) > 1:
+            return launch(*given)
+        if is_up:
+            launch(*given)
+        return postmaster.DEAD_PID
+
+    monkeypatch.setattr(postmaster, "_launch", first_gone)
+    with embedded.running(data, durable=False) as cluster:
+        assert ask(cluster.url(), "SELECT 1") == [(1,)]
+    assert len(asked) == (1 if is_up else 2)
+
+
+def test_a_server_that_always_ends_without_a_word_is_told_so(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postmaster, "_launch", lambda *given: postmaster.DEAD_PID)
+    with pytest.raises(EmbeddedFailed, match="ended without a word while it was starting"):
+        made(data)
 
 
 def test_the_server_of_a_killed_command_is_found_running_then_stopped(data: Path) -> None:
