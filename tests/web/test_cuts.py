@@ -120,14 +120,15 @@ def server(desk, tmp_path) -> Iterator[Running]:  # noqa: F811
 
 
 def workers_of(server: Running) -> list[int]:
-    """Pids of the workers that a server has started."""
-    found = []
+    """Pids of the workers that are kept running beside a server."""
+    parents, workers = {}, []
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == server.pid and b"\0worker\0" in (path / "cmdline").read_bytes():
-                found.append(int(path.name))
-    return found
+            number = int(path.name)
+            parents[number] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if b"\0geoplatform.cli\0worker\0" in (path / "cmdline").read_bytes():
+                workers.append(number)
+    return [number for number in workers if parents.get(parents[number]) == server.pid]
 
 
 def test_a_server_has_a_worker_beside_it_begins_it_again_and_takes_it_along(desk: Desk, tmp_path):  # noqa: F811
@@ -142,6 +143,14 @@ def test_a_server_has_a_worker_beside_it_begins_it_again_and_takes_it_along(desk
         (second,) = workers_of(server)
         assert server.ask("/exports/places-commune-97401?f=json")[0].status == 200
     assert not Path(f"/proc/{second}").exists()
+
+
+def test_a_server_that_is_killed_leaves_no_worker(desk: Desk, tmp_path):  # noqa: F811
+    with running(desk.press.database, tmp_path / "server", "--cuts", EXPORTS=str(desk.press.folder)) as server:
+        until(lambda: len(workers_of(server)) == 1)
+        (worker,) = workers_of(server)
+        os.kill(server.pid, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{worker}").exists())
 
 
 @pytest.mark.browser
