@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 STAMPS := .setup
 LOCKS := deploy/requirements
 FRONT := geoplatform/web/frontend
+HINT := tests/clients/geojsonhint
 HARVESTERS := udata ckan shacl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -46,7 +47,7 @@ lock: $(STAMPS)/test ## Lock the dependencies of pyproject.toml anew
 
 clean: ## Remove the embedded database, caches and everything that was installed here
 	@if [ -x $(BIN)/geoplatform ]; then $(BIN)/geoplatform db destroy --yes; fi
-	@rm -rf $(VENV) $(STAMPS) data/cache data/tiles data/counters geoplatform/web/static/bundle $(FRONT)/node_modules .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf $(VENV) $(STAMPS) data/cache data/tiles data/counters geoplatform/web/static/bundle $(FRONT)/node_modules $(HINT)/node_modules .pytest_cache .mypy_cache .ruff_cache
 
 $(STAMPS)/system-%: deploy/setup/system.sh
 	@mkdir -p $(STAMPS)
@@ -65,10 +66,11 @@ $(STAMPS)/test: $(LOCKS)/test.txt $(STAMPS)/run $(STAMPS)/system-test
 	@$(BIN)/python -m pip install -q --require-hashes -r $(LOCKS)/test.txt
 	@touch $@
 
-$(STAMPS)/readers: $(LOCKS)/files.txt $(STAMPS)/test
+$(STAMPS)/readers: $(LOCKS)/files.txt $(HINT)/package-lock.json $(STAMPS)/test
 	@echo "installing the programs that read what we publish"
 	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(STAMPS)/readers.venv
 	@$(BIN)/uv pip install -q --python $(STAMPS)/readers.venv/bin/python --require-hashes -r $(LOCKS)/files.txt
+	@node=$$(sh deploy/setup/node.sh $(VENV)) && PATH="$$node:$$PATH" && cd $(HINT) && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 $(STAMPS)/bundle: $(FRONT)/package-lock.json $(FRONT)/vite.config.js $(wildcard $(FRONT)/src/*) | $(STAMPS)/run

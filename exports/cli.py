@@ -14,6 +14,7 @@ from exports import commune
 from exports.changes.applying import apply
 from exports.changes.publishing import publish_changes
 from exports.datasets import NAMES
+from exports.erasure.applying import erase as erase_from_releases
 from exports.formats import FORMATS
 from exports.publishing import Wanted
 from exports.publishing import publish as publish_release
@@ -114,7 +115,8 @@ def publish(
 ) -> None:
     """Cut a release of the open data, and publish it whole or not at all.
 
-    Earlier releases that are no longer kept are deleted afterwards, so that what is withdrawn leaves every archive in time.
+    Earlier releases that are no longer kept are deleted afterwards, and those that hold what was taken back are made anew
+    without it.
     """
     target = _folder(session, folder)
     wanted = Wanted(
@@ -122,15 +124,10 @@ def publish(
         tuple(name for name in FORMATS if name in formats) or tuple(FORMATS),
         tuple(_scope(told) for told in dict.fromkeys(scopes)),
     )
-    publish_release(
-        session.store(EXPORTER),
-        target,
-        wanted,
-        session.progress,
-        workers=workers,
-        now=dt.datetime.now(dt.UTC),
-        keep=Retention(keep_days, keep_months, keep_changes),
-    )
+    keep = Retention(keep_days, keep_months, keep_changes)
+    store, progress, now = session.store(EXPORTER), session.progress, dt.datetime.now(dt.UTC)
+    publish_release(store, target, wanted, progress, workers=workers, now=now, keep=keep)
+    erase_from_releases(store, target, progress, workers=workers, now=now)
 
 
 @click.command()
@@ -142,13 +139,22 @@ def changes(session: Session, folder: Path | None, workers: int) -> None:
 
     For every dataset that has a release with lines of GeoJSON. Run it hourly, if the hour of a contribution may be known.
     """
-    publish_changes(
-        session.store(EXPORTER),
-        _folder(session, folder),
-        session.progress,
-        workers=workers,
-        now=dt.datetime.now(dt.UTC),
-    )
+    target = _folder(session, folder)
+    publish_changes(session.store(EXPORTER), target, session.progress, workers=workers, now=dt.datetime.now(dt.UTC))
+
+
+@click.command()
+@_TO
+@_at_once("--workers")
+@click.pass_obj
+def erase(session: Session, folder: Path | None, workers: int) -> None:
+    """Take what was withdrawn out of the releases that hold it, and tell mirrors.
+
+    A place that is no longer published under its licence leaves every release; so does one whose position is no longer shown.
+    `geoplatform publish` does it too; run it hourly, so that a withdrawal need not wait for the next release.
+    """
+    target = _folder(session, folder)
+    erase_from_releases(session.store(EXPORTER), target, session.progress, workers=workers, now=dt.datetime.now(dt.UTC))
 
 
 @click.command("apply-diff")

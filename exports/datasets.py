@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from geoplatform.cql2 import Type
+from geoplatform.store import collections, looks
 from geoplatform.store.collections import type_of
 from geoplatform.store.cutting import Scope, filed
+from geoplatform.store.looks import Look
 
 #: In the order in which they are cut.
 NAMES = ("places", "communes", "epci", "departments", "regions")
@@ -47,13 +51,14 @@ class Field:
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """One dataset: a collection, of France or of a scope. `fields`: its columns but the geometry, in the order of every file;
-    `geometry_type`: as GeoJSON calls it.
+    `geometry_type`: as GeoJSON calls it; `looks`: how QGIS draws it.
     """
 
     collection: str
     geometry_type: str
     scope: Scope | None
     fields: tuple[Field, ...]
+    looks: tuple[Look, ...] = ()
 
     @property
     def name(self) -> str:
@@ -83,11 +88,11 @@ def has_tiles(dataset: Dataset) -> bool:
     return levels is not None and (dataset.scope is None or dataset.scope.level in levels)
 
 
-def described(meanings: dict[str, dict[str, str]], name: str, scope: Scope | None) -> Dataset:
-    """The dataset of a collection and scope. `meanings`: of the columns, by collection (`collections.meanings`)."""
-    found = filed(name)
+def described(connection: Connection, name: str, scope: Scope | None) -> Dataset:
+    """The dataset of a collection and scope, with what the database says of its columns and looks."""
+    found, meanings = filed(name), collections.meanings(connection)
     fields = (
         Field(column.name, type_of(column), meanings[name][column.name], _SHORT.get(column.name, column.name))
         for column in found.columns
     )
-    return Dataset(name, found.geometry_type, scope, tuple(fields))
+    return Dataset(name, found.geometry_type, scope, tuple(fields), looks.of_collection(connection, name))

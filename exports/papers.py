@@ -34,8 +34,7 @@ LEFT_OUT = (
     "lieux en brouillon, masqués, privés ou supprimés",
     "position, adresse et distance des lieux montrés à la commune seulement",
     "comptes, pseudonymes, adresses électroniques, adresses IP et clés de celles et ceux qui contribuent",
-    "numéros d’ordre et heures des contributions : les dates et les identifiants ne disent que le jour "
-    "(les tuiles PMTiles ont les identifiants de celles du serveur, où un lieu seul a son numéro)",
+    "numéros d’ordre et heures des contributions : les dates et les identifiants ne disent que le jour",
 )
 
 
@@ -47,9 +46,12 @@ def write(
     files: Sequence[ReleasedFile],
     states: Sequence[Diff],
     summed: Any,
+    *,
+    remains_of: str | None = None,
 ) -> list[ReleasedFile]:
     """The papers, in the dataset's folder, the manifest last. `states`: that its files' chains
-    have come to; `summed`: tells size and SHA-256 of a file."""
+    have come to; `summed`: tells size and SHA-256 of a file;
+    `remains_of`: the release of which this is what remains."""
     licences = sorted({file.licence for file in files if file.licence})
     papers: list[ReleasedFile] = []
 
@@ -63,7 +65,7 @@ def write(
     add("datapackage.json", _JSON, _spelled(_package(dataset, release, of, files)))
     sums = "".join(f"{file.sha256}  {file.name}\n" for file in sorted([*files, *papers], key=lambda file: file.name))
     add("SHA256SUMS", _PLAIN, sums)
-    add("manifest.json", _JSON, _spelled(_manifest(dataset, release, of, [*files, *papers], states)))
+    add("manifest.json", _JSON, _spelled(_manifest(dataset, release, of, [*files, *papers], states, remains_of)))
     return papers
 
 
@@ -164,13 +166,19 @@ def _named(licence: str) -> dict[str, str]:
 
 
 def _manifest(
-    dataset: Dataset, release: str, of: Moment, files: Sequence[ReleasedFile], states: Sequence[Diff]
+    dataset: Dataset,
+    release: str,
+    of: Moment,
+    files: Sequence[ReleasedFile],
+    states: Sequence[Diff],
+    remains_of: str | None,
 ) -> dict[str, Any]:
     scope = dataset.scope
     return {
         "dataset": dataset.name,
         "release": release,
         "title": dataset.title,
+        "remains_of": remains_of,
         "scope": None if scope is None else {"level": scope.level, "code": scope.code, "name": scope.name},
         "cut_at": of.at.isoformat(timespec="seconds"),
         "changed_at": of.changed_at.isoformat(timespec="seconds"),

@@ -37,7 +37,7 @@ from exports.slices import Slice
 from geoplatform.errors import ExportFailed, Misuse, Underway
 from geoplatform.model import DEFAULT_LICENCE
 from geoplatform.progress import Progress
-from geoplatform.store import collections, cutting, releases
+from geoplatform.store import cutting, releases
 from geoplatform.store.cutting import Moment, Scope
 from geoplatform.store.engine import Store
 from geoplatform.store.releases import Release, ReleasedFile
@@ -160,15 +160,14 @@ def _taken_up(store: Store, unfinished: Path, wanted: Wanted) -> _Plan | None:
 
 
 def _cut(store: Store, unfinished: Path, wanted: Wanted, progress: Progress, now: dt.datetime) -> _Plan:
-    with store.reading() as connection:
-        meanings = collections.meanings(connection)
     scopes: list[Scope | None] = [cutting.scope_of(store, *scope) for scope in wanted.scopes] or [None]
-    datasets = [
-        described(meanings, name, scope)
-        for name in wanted.datasets
-        for scope in scopes
-        if scope is None or cutting.has_scope(name, scope.level)
-    ]
+    with store.reading() as connection:
+        datasets = [
+            described(connection, name, scope)
+            for name in wanted.datasets
+            for scope in scopes
+            if scope is None or cutting.has_scope(name, scope.level)
+        ]
     datasets = [dataset for dataset in datasets if any(FORMATS[name].holds(dataset) for name in wanted.formats)]
     if not datasets:
         levels = ", ".join(sorted({level for level, _ in wanted.scopes})) or "France"
@@ -192,8 +191,7 @@ def _cut(store: Store, unfinished: Path, wanted: Wanted, progress: Progress, now
                 )  # fmt: skip
                 step.outcome = f"{dataset.name}: {sum(one.count for one in found)} rows"
             slices += found
-    day = now.date().isoformat()
-    release = next(name for name in (day, *(f"{day}-{number}" for number in range(2, 10_000))) if name not in taken)
+    release = releases.free_name(now.date(), taken)
     plan = _Plan(wanted, geoplatform.__version__, release, moment, tuple(slices))
     _whole(unfinished / _PLAN, pickle.dumps(plan))
     return plan
@@ -217,11 +215,11 @@ def _written(
     tasks = [(rows, format) for rows in plan.slices for format in formats if format.holds(rows.dataset)]
     done: dict[tuple[str, str], ReleasedFile] = {}
     context = multiprocessing.get_context("spawn")  # forked threads of Arrow and GDAL would hang
-    with progress.step("write") as step, ProcessPoolExecutor(workers, context, _follow_parent) as pool:
+    with progress.step("write") as step, ProcessPoolExecutor(workers, context, follow_parent) as pool:
         waiting = {}
         for rows, format in sorted(tasks, key=lambda task: -task[0].count * task[1].effort):
             target = unfinished / "files" / rows.dataset.name / format.file_name(rows)
-            waiting[pool.submit(_made, rows, format.name, target)] = (rows, format, target)
+            waiting[pool.submit(made, rows, format.name, target)] = (rows, format, target)
         linked = {links.submit(pool, rows): rows for rows in plan.slices if CHAINED in plan.wanted.formats}
         try:
             for future in step.track(as_completed(waiting), total=len(waiting)):
@@ -241,7 +239,7 @@ def _written(
     return [(rows.dataset, done[rows.dataset.name, format.file_name(rows)]) for rows, format in tasks]
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """End this process as soon as the one that started it has ended: a writer that nobody waits for would write beside the next."""
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -258,7 +256,7 @@ def _failed(name: str, error: Exception) -> ExportFailed:
     return ExportFailed(f"{name} could not be written: {what}; nothing was published", file=name)
 
 
-def _made(rows: Slice, name: str, target: Path) -> ReleasedFile:
+def made(rows: Slice, name: str, target: Path) -> ReleasedFile:
     """One file, written, read back and summed; in a process of its own. ValueError if it does not hold what was cut."""
     format = FORMATS[name]
     receipt = target.with_name(f".{target.name}.json")
@@ -271,10 +269,10 @@ def _made(rows: Slice, name: str, target: Path) -> ReleasedFile:
     expected = format.rows_of(rows)
     if found != expected:
         raise ValueError(f"{found} rows are read back of {expected} that were cut")
-    size, digest = _summed(target)
-    made = ReleasedFile(target.name, name, format.media_type, rows.licence, found, size, digest)
-    _whole(receipt, json.dumps(asdict(made)).encode())
-    return made
+    size, digest = summed(target)
+    file = ReleasedFile(target.name, name, format.media_type, rows.licence, found, size, digest)
+    _whole(receipt, json.dumps(asdict(file)).encode())
+    return file
 
 
 def _make(rows: Slice, format: Format, target: Path) -> None:
@@ -300,7 +298,7 @@ def _published(
         states = [
             state for rows in plan.slices if rows.dataset.name == dataset.name and (state := links.state(rows.stem))
         ]
-        everything = [*own, *papers.write(ready, dataset, plan.release, plan.moment, own, states, _summed)]
+        everything = [*own, *papers.write(ready, dataset, plan.release, plan.moment, own, states, summed)]
         for receipt in ready.glob(".*.json"):
             receipt.unlink()
         scope = dataset.scope
@@ -333,7 +331,7 @@ def _published(
     return [one["dataset"] for one in told]
 
 
-def _summed(path: Path) -> tuple[int, str]:
+def summed(path: Path) -> tuple[int, str]:
     """Size in bytes and SHA-256, hex, of a file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

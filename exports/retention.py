@@ -32,7 +32,7 @@ class Retention:
     def outdated(self, kept: Sequence[Release], today: dt.date) -> list[Release]:
         """Those of one dataset's releases that are no longer kept."""
         newest_first = sorted(
-            kept, key=lambda release: (release.state == "current", release.published_at), reverse=True
+            kept, key=lambda release: (release.state == "current", release.cut_at, release.published_at), reverse=True
         )
         stays = {release.name for release in newest_first[:2]}
         stays |= _last(newest_first, lambda day: (today - day).days, self.days)
@@ -59,10 +59,15 @@ def apply(store: Store, folder: Path, retention: Retention, today: dt.date) -> i
         ]
     if outdated:
         store.writing(lambda connection: releases.withdraw(connection, outdated))
-    with store.reading() as connection:
-        for dataset, name in releases.withdrawn(connection):
-            shutil.rmtree(folder / dataset / name, ignore_errors=True)
+    sweep(store, folder)
     links.withdraw_outdated(
         store, folder, dt.datetime.combine(today, dt.time(), dt.UTC) - dt.timedelta(retention.changes_days)
     )
     return len(outdated)
+
+
+def sweep(store: Store, folder: Path) -> None:
+    """Delete the files of releases that were taken back, those too that an earlier run left."""
+    with store.reading() as connection:
+        for dataset, name in releases.withdrawn(connection):
+            shutil.rmtree(folder / dataset / name, ignore_errors=True)

@@ -29,7 +29,7 @@ DEEPEST = {Layer.PLACES: 14, Layer.COMMUNES: 12, Layer.DEPARTMENTS: 12}
 SCHEMA = pa.schema([("id", pa.uint64()), ("tile", pa.binary())])
 #: What tiles show is asked for in cells so many zooms deeper: their side is the margin of a tile, 64/4096.
 _MARGIN_BITS = 6
-_AT_ONCE = 128
+_AT_ONCE, _WRITTEN_AT_ONCE = 128, 4096
 _CONNECTIONS = 2
 
 Address = tuple[int, int, int]
@@ -52,32 +52,60 @@ def tile(store: Store, of: Moment, rows: Slice) -> None:
         for _ in range(_CONNECTIONS):
             connections.put(opened.enter_context(cutting.connected(store, of)))
         connection = connections.get()
-        found = (
-            _around(tiles.keys(connection, only, zooms[-1] + _MARGIN_BITS), zooms)
-            if layer.has_places
-            else _covering(tiles.boxes(connection, layer), zooms)
-        )
+        is_whole = layer.has_places and scope is None
+        found: set[Address] = set()
+        if not is_whole:
+            found = (
+                _around(tiles.keys(connection, only, zooms[-1] + _MARGIN_BITS), zooms)
+                if layer.has_places
+                else _covering(tiles.boxes(connection, layer), zooms)
+            )
         connections.put(connection)
-        addresses = sorted((zxy_to_tileid(*address), address) for address in found)
 
-        def made(part: list[tuple[int, Address]]) -> pa.RecordBatch:
+        def made(addresses: list[Address]) -> list[tuple[int, bytes]]:
+            """These tiles, asked for one by one, but for those that are empty."""
             one = connections.get()
             try:
-                parts = tiles.many(one, layer, [address for _, address in part], only)
+                parts = tiles.many(one, layer, addresses, only)
             finally:
                 connections.put(one)
-            packed = [joined(each.finished, each.made).body for each in parts]
-            kept = [(number, body) for (number, _), body in zip(part, packed, strict=True) if body]
-            columns = [pa.array([row[side] for row in kept], field.type) for side, field in enumerate(SCHEMA)]
-            return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+            packed = (joined(each.finished, each.made).body for each in parts)
+            return [(zxy_to_tileid(*at), body) for at, body in zip(addresses, packed, strict=True) if body]
+
+        def made_of_zoom(z: int) -> list[tuple[int, bytes]]:
+            """Every tile of a zoom, asked for at once."""
+            one = connections.get()
+            kept: list[tuple[int, bytes]] = []
+            crowded: list[Address] = []
+            try:
+                for key, body in tiles.of_zoom(one, z, rows.licence):
+                    at = z, pyramid.every_second_bit(key), pyramid.every_second_bit(key >> 1)
+                    if body is None:
+                        crowded.append(at)
+                    else:
+                        kept.append((zxy_to_tileid(*at), joined(None, body).body))
+            finally:
+                connections.put(one)
+            if crowded:
+                kept += made(crowded)
+            return sorted(kept)
 
         told = json.dumps(_told(of, rows, layer, zooms, fields)).encode()
         threads = ThreadPoolExecutor(_CONNECTIONS, "tiles")
         opened.callback(threads.shutdown, cancel_futures=True)
         file = opened.enter_context(written(rows.tiles, SCHEMA.with_metadata({TILES_TOLD: told})))
-        pieces = [addresses[start : start + _AT_ONCE] for start in range(0, len(addresses), _AT_ONCE)]
-        for batch in threads.map(made, pieces):
-            file.write_batch(batch)
+        if is_whole:
+            pieces = threads.map(made_of_zoom, zooms)
+        else:
+            ordered = sorted(found, key=lambda address: zxy_to_tileid(*address))
+            pieces = threads.map(
+                made, [ordered[start : start + _AT_ONCE] for start in range(0, len(ordered), _AT_ONCE)]
+            )
+        for piece in pieces:
+            for start in range(0, len(piece), _WRITTEN_AT_ONCE):
+                part = piece[start : start + _WRITTEN_AT_ONCE]
+                columns = [pa.array([row[side] for row in part], field.type) for side, field in enumerate(SCHEMA)]
+                file.write_batch(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
 
 
 def _told(of: Moment, rows: Slice, layer: Layer, zooms: range, fields: dict[str, str]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from geoplatform.errors import GeoplatformError, Misuse
 from geoplatform.model import MAX_ZOOM
 from geoplatform.progress import progress_for
 from geoplatform.session import ADMIN, LOADER, OWNER, WEB, Session
-from geoplatform.store import readers, tokens, vintages
+from geoplatform.store import looks, readers, tokens, vintages
 from geoplatform.store import tiles as tile_store
 from geoplatform.store.tiles import Layer
 from geoplatform.tiles import TileCache, Tiles, pyramid
@@ -82,7 +82,7 @@ def main(ctx: click.Context) -> None:
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that the cluster stops
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    ctx.obj = ctx.with_resource(Session(Settings.from_environment(), progress_for(sys.stderr)))
+    ctx.obj = ctx.with_resource(Session(Settings.from_environment(), progress_for(sys.stderr), _prepare))
 
 
 @main.command()
@@ -196,7 +196,7 @@ def db_reader(session: Session, name: str, drop: bool) -> None:
         readers.drop(url, name)
         click.echo(f"the login {name} is gone")
         return
-    _keep_styles(session)
+    _keep_looks(session)
     for fact, value in readers.create(url, name, secrets.token_urlsafe(24)).items():
         click.echo(f"{fact:<9} {value}")
     if session.settings.database_url is None:
@@ -208,14 +208,22 @@ def db_reader(session: Session, name: str, drop: bool) -> None:
         )
 
 
-def _keep_styles(session: Session) -> None:
+def _prepare(session: Session) -> None:
+    """Have the database hold looks, if it holds none: it is new, or who made it was stopped before it came to that."""
+    with session.store(WEB).reading() as connection:
+        if looks.is_kept(connection):
+            return
+    _keep_looks(session)
+
+
+def _keep_looks(session: Session) -> None:
     """Have the database hold the looks that QGIS finds there, as this program draws them."""
     from geoplatform.web import create_app
     from geoplatform.web.qgis import layers
 
     app = create_app(dataclasses.replace(session.settings, tile_folder=None), session.store(WEB))
     with session.store(OWNER).transaction() as connection:
-        readers.keep_styles(connection, layers.styles_of_views(app))
+        looks.keep(connection, layers.styles_of_views(app))
 
 
 @main.group("vintages")

@@ -6,6 +6,7 @@ From `cli`, `loaders.cli`, `exports.cli`; to `embedded` and `store`.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -28,9 +29,13 @@ class Session:
     The embedded cluster runs as long as a session uses it.
     """
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    def __init__(
+        self, settings: Settings, progress: Progress, prepare: Callable[[Session], None] | None = None
+    ) -> None:
+        """`prepare` is called once the schema is there, before the first store is given."""
         self.settings = settings
         self.progress = progress
+        self._prepare = prepare
         self._stack = ExitStack()
         self._cluster: embedded.Cluster | None = None
         self._ready = False
@@ -55,6 +60,8 @@ class Session:
             if schema.install(self.url(ADMIN)):
                 self.progress.line("  schema       installed")
             self._ready = True
+            if self._prepare:
+                self._prepare(self)
         foreign = self.settings.database_url is not None
         store = Store(self.url(role), role=role if foreign else None, pool_size=_POOL_SIZE)
         self._stack.callback(store.close)

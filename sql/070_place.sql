@@ -22,6 +22,20 @@ BEGIN
 END
 $$;
 
+-- The first of the two numbers that were interleaved; of the key shifted right by one, the second.
+CREATE FUNCTION geoplatform.every_second_bit(key bigint) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 10
+AS $$
+BEGIN
+    key := key & 6148914691236517205;
+    key := (key | (key >> 1)) & 3689348814741910323;
+    key := (key | (key >> 2)) & 1085102592571150095;
+    key := (key | (key >> 4)) & 71777214294589695;
+    key := (key | (key >> 8)) & 281470681808895;
+    RETURN (key | (key >> 16)) & 4294967295;
+END
+$$;
+
 -- The tile of zoom 31 in which a position lies (degrees, EPSG:4326), interleaved; its first 2·z bits are its tile of zoom z.
 -- Beyond the latitudes of Web Mercator it is the last row's.
 CREATE FUNCTION geoplatform.quadkey(point geometry) RETURNS bigint

@@ -208,6 +208,12 @@ BEGIN
 END
 $$;
 
+-- What a place alone is called in tiles, where names are numbers: the random end of its identifier (48 bits), because its own number
+-- tells when it was entered.
+CREATE FUNCTION geoplatform.tile_id(id uuid) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT ('x' || right(id::text, 12))::bit(48)::bigint $$;
+
 -- Places, or as the zoom policy says one feature per cell of a grid: a lone place keeps its properties, several become a
 -- cluster at their centre with point_count, a count per kind, cluster_id (stable as long as its cell holds several) and
 -- expansion_zoom (where they are no longer one; NULL if never). Nothing is dropped, and each place is counted in one tile of a
@@ -243,7 +249,7 @@ BEGIN
               LIMIT many + 1) AS some_places)
     THEN
         RETURN QUERY
-        SELECT p.fid, p.id, p.kind, p.category, p.name, p.source, p.licence, l.commune_code, 1,
+        SELECT tile_id(p.id), p.id, p.kind, p.category, p.name, p.source, p.licence, l.commune_code, 1,
                (p.kind = 'merchant')::integer, (p.kind = 'service')::integer, (p.kind = 'association')::integer,
                (p.kind = 'project')::integer, NULL::bigint, NULL::integer,
                ST_Point(round(ST_X(p.shown_geom_3857) / unit - left_x), round(-ST_Y(p.shown_geom_3857) / unit - top_y))
@@ -257,12 +263,12 @@ BEGIN
           AND (in_commune IS NULL OR l.commune_code = in_commune)
           AND (in_department IS NULL OR EXISTS (SELECT FROM commune AS c WHERE c.vintage_id = active AND c.code = l.commune_code
                                                 AND c.department_code = in_department))
-        ORDER BY p.fid;
+        ORDER BY 1, 2;
         RETURN;
     END IF;
     SELECT min(p.zoom) INTO single_from FROM zoom_policy AS p WHERE p.places = 'single';
     RETURN QUERY
-    SELECT coalesce(s.fid, g.id_of_cell), s.id, s.kind, s.category, s.name, s.source, s.licence, l.commune_code,
+    SELECT coalesce(tile_id(s.id), g.id_of_cell), s.id, s.kind, s.category, s.name, s.source, s.licence, l.commune_code,
            g.places, g.merchants::integer, g.services::integer, g.associations::integer, g.projects::integer,
            CASE WHEN g.places > 1 THEN g.id_of_cell END,
            CASE WHEN g.places = 1 THEN NULL
@@ -279,7 +285,7 @@ BEGIN
                             in_commune, in_department) AS r OFFSET 0) AS g
     LEFT JOIN place AS s ON g.places = 1 AND s.fid = g.fid
     LEFT JOIN placement AS l ON l.place_id = s.id AND l.vintage_id = active
-    ORDER BY 1;
+    ORDER BY 1, 2;
 END
 $$;
 
@@ -334,6 +340,117 @@ BEGIN
               FROM published.place_features(z, x, y, wanted_kind, wanted_category, wanted_licence, in_commune, in_department) AS p) AS f;
         made := made || part;
     END IF;
+END
+$$;
+
+-- A feature of the layer of places, as tile_parts puts it into a tile.
+CREATE TYPE geoplatform.place_feature AS (
+    fid bigint, id text, kind text, category text, name text, source text, licence text, commune_code text, point_count integer,
+    merchants integer, services integer, associations integer, projects integer, cluster_id bigint, expansion_zoom integer, geom geometry
+);
+
+-- Every tile of a zoom with places of one licence, the very bytes of tile_parts, in one statement in place of one a tile: its number
+-- (x and y interleaved) and its bytes. NULL bytes where very many places are in one tile: that one is to be asked for alone.
+CREATE FUNCTION published.place_tiles(z integer, wanted_licence text) RETURNS TABLE (tile bigint, made bytea)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
+SET jit = off
+SET plan_cache_mode = force_custom_plan
+AS $$
+#variable_conflict use_column
+DECLARE
+    too_many CONSTANT integer := 1900;  -- fewer than place_features allows: its box is a metre wider
+    unit double precision := tile_unit(z);
+    origin double precision := 20037508.342789244 / unit;
+    side bigint := 1::bigint << z;
+    active integer;
+    policy record;
+    single_from integer;
+    shift integer;
+    inside integer;
+BEGIN
+    SELECT v.id INTO active FROM vintage AS v WHERE v.state = 'active';
+    SELECT p.places, least(p.level, 25) AS level INTO policy FROM zoom_policy AS p WHERE p.zoom = z;
+    IF policy.places = 'single' THEN
+        RETURN QUERY
+        WITH shown AS MATERIALIZED (
+            SELECT p.id, tile_id(p.id) AS number, p.kind, p.category, p.name, p.source, p.licence, l.commune_code,
+                   p.shown_quadkey >> (62 - 2 * z) AS tile,
+                   every_second_bit(p.shown_quadkey >> (50 - 2 * z)) AS cell_x, every_second_bit(p.shown_quadkey >> (51 - 2 * z)) AS cell_y,
+                   ST_X(p.shown_geom_3857) AS at_x, ST_Y(p.shown_geom_3857) AS at_y
+            FROM place AS p JOIN placement AS l ON l.place_id = p.id AND l.vintage_id = active
+            WHERE p.shown_quadkey IS NOT NULL AND p.licence = wanted_licence
+        ), placed AS (
+            SELECT s.*, s.cell_x >> 6 AS across, s.cell_y >> 6 AS down FROM shown AS s
+            UNION ALL  -- a cell is as wide as the margin of a tile: one place may be in three other tiles
+            SELECT s.id, s.number, s.kind, s.category, s.name, s.source, s.licence, s.commune_code, interleaved(across, down), s.cell_x,
+                   s.cell_y, s.at_x, s.at_y, across, down
+            FROM shown AS s
+            CROSS JOIN LATERAL generate_series(greatest(0, (s.cell_x - 2) >> 6), least(side - 1, (s.cell_x + 2) >> 6)) AS across
+            CROSS JOIN LATERAL generate_series(greatest(0, (s.cell_y - 2) >> 6), least(side - 1, (s.cell_y + 2) >> 6)) AS down
+            CROSS JOIN LATERAL (SELECT published.tile_reach(z, across::integer, down::integer) AS reach OFFSET 0) AS r
+            WHERE ((s.cell_x & 63) NOT BETWEEN 2 AND 61 OR (s.cell_y & 63) NOT BETWEEN 2 AND 61)
+              AND (across <> s.cell_x >> 6 OR down <> s.cell_y >> 6)
+              AND s.at_x BETWEEN ST_XMin(r.reach) AND ST_XMax(r.reach) AND s.at_y BETWEEN ST_YMin(r.reach) AND ST_YMax(r.reach)
+        )
+        SELECT f.tile, CASE WHEN count(*) <= too_many THEN ST_AsMVT(f.feature, 'places', 4096, 'geom', 'fid') END
+        FROM (SELECT p.tile, ROW(p.number, p.id, p.kind, p.category, p.name, p.source, p.licence, p.commune_code, 1,
+                                 (p.kind = 'merchant')::integer, (p.kind = 'service')::integer, (p.kind = 'association')::integer,
+                                 (p.kind = 'project')::integer, NULL, NULL,
+                                 ST_Point(round(p.at_x / unit - (p.across::integer * 4096.0 - origin)),
+                                          round(-p.at_y / unit - (p.down::integer * 4096.0 - origin))))::place_feature AS feature
+              FROM placed AS p ORDER BY p.tile, p.number, p.id) AS f
+        GROUP BY f.tile;
+        RETURN;
+    END IF;
+    SELECT min(p.zoom) INTO single_from FROM zoom_policy AS p WHERE p.places = 'single';
+    shift := 62 - 2 * policy.level;
+    inside := 2 * (policy.level - z);
+    RETURN QUERY
+    WITH cells AS MATERIALIZED (
+        SELECT p.shown_quadkey >> shift AS cell, count(*)::integer AS places,
+               count(*) FILTER (WHERE p.kind = 'merchant')::integer AS merchants,
+               count(*) FILTER (WHERE p.kind = 'service')::integer AS services,
+               count(*) FILTER (WHERE p.kind = 'association')::integer AS associations,
+               count(*) FILTER (WHERE p.kind = 'project')::integer AS projects,
+               sum(round(100 * ST_X(p.shown_geom_3857))::bigint)::double precision AS sum_x,
+               sum(round(100 * ST_Y(p.shown_geom_3857))::bigint)::double precision AS sum_y,
+               min(p.shown_quadkey) AS first_key, max(p.shown_quadkey) AS last_key, min(p.fid) AS fid
+        FROM place AS p WHERE p.shown_quadkey IS NOT NULL AND p.licence = wanted_licence GROUP BY 1
+    ), tiles AS (
+        SELECT t.tile, every_second_bit(t.tile)::integer * 4096.0 - origin AS left_x, every_second_bit(t.tile >> 1)::integer * 4096.0 - origin AS top_y
+        FROM (SELECT DISTINCT c.cell >> inside AS tile FROM cells AS c) AS t
+    ), groups AS (
+        SELECT c.*, c.cell >> inside AS tile, (1::bigint << 52) + (1::bigint << 2 * policy.level) + c.cell AS id_of_cell,
+               CASE WHEN c.first_key = c.last_key THEN 99
+                    ELSE 32 - (length(ltrim((c.first_key # c.last_key)::bit(64)::text, '0')) + 1) / 2 END AS divided_at
+        FROM cells AS c
+    ), alone AS (  -- few at low zooms: one by one; most of all at high ones: all at once
+        SELECT c.cell, s.*
+        FROM cells AS c
+        CROSS JOIN LATERAL (SELECT tile_id(p.id) AS number, p.id, p.kind, p.category, p.name, p.source, p.licence, l.commune_code
+                            FROM place AS p LEFT JOIN placement AS l ON l.place_id = p.id AND l.vintage_id = active
+                            WHERE p.shown_quadkey = c.first_key AND p.fid = c.fid LIMIT 1) AS s
+        WHERE z <= 10 AND c.places = 1
+        UNION ALL
+        SELECT c.cell, tile_id(p.id), p.id, p.kind, p.category, p.name, p.source, p.licence, l.commune_code
+        FROM cells AS c
+        JOIN place AS p ON p.fid = c.fid
+        LEFT JOIN placement AS l ON l.place_id = p.id AND l.vintage_id = active
+        WHERE z > 10 AND c.places < 2
+    )
+    SELECT f.tile, ST_AsMVT(f.feature, 'places', 4096, 'geom', 'fid')
+    FROM (SELECT g.tile,
+                 ROW(coalesce(s.number, g.id_of_cell), s.id, s.kind, s.category, s.name, s.source, s.licence, s.commune_code,
+                     g.places, g.merchants, g.services, g.associations, g.projects, CASE WHEN g.places > 1 THEN g.id_of_cell END,
+                     CASE WHEN g.places = 1 THEN NULL
+                          WHEN z < single_from THEN least(single_from, g.divided_at - policy.level + z)
+                          WHEN g.divided_at <= 25 THEN g.divided_at - policy.level + z END,
+                     ST_Point(round(g.sum_x / (100 * g.places) / unit - t.left_x), round(-g.sum_y / (100 * g.places) / unit - t.top_y))
+                    )::place_feature AS feature
+          FROM groups AS g JOIN tiles AS t USING (tile) LEFT JOIN alone AS s USING (cell)
+          ORDER BY g.tile, coalesce(s.number, g.id_of_cell), s.id) AS f
+    GROUP BY f.tile;
 END
 $$;
 

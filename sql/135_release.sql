@@ -70,6 +70,28 @@ COMMENT ON COLUMN published.release_files.rows IS 'Number of features in it.';
 COMMENT ON COLUMN published.release_files.bytes IS 'Size in bytes.';
 COMMENT ON COLUMN published.release_files.sha256 IS 'SHA-256 of its bytes, hex.';
 
+-- One dataset of a release with its files, as register_release is told it; its number.
+CREATE FUNCTION geoplatform.insert_release(told jsonb, state text, at timestamptz) RETURNS integer
+LANGUAGE plpgsql VOLATILE STRICT
+SET search_path = geoplatform, public, pg_temp
+AS $$
+DECLARE
+    number integer;
+BEGIN
+    INSERT INTO release (dataset, name, collection, scope, scope_code, scope_name, vintage, change_seq, program_version,
+                         cut_at, published_at, state)
+    SELECT r.dataset, r.name, r.collection, r.scope, r.scope_code, r.scope_name, r.vintage, r.change_seq, r.program_version,
+           r.cut_at, at, insert_release.state
+    FROM jsonb_populate_record(NULL::release, told) AS r
+    RETURNING id INTO number;
+    INSERT INTO release_file (release_id, ordinal, name, format, media_type, licence, rows, bytes, sha256)
+    SELECT number, file.ordinal, f.name, f.format, f.media_type, f.licence, f.rows, f.bytes, f.sha256
+    FROM jsonb_array_elements(told -> 'files') WITH ORDINALITY AS file (told, ordinal),
+         LATERAL jsonb_populate_record(NULL::release_file, file.told) AS f;
+    RETURN number;
+END
+$$;
+
 -- Makes the datasets of a release current, all or none; those that were current become earlier ones.
 -- told: [{dataset, name, collection, scope, scope_code, scope_name, vintage, change_seq, program_version, cut_at,
 --         files: [{name, format, media_type, licence, rows, bytes, sha256}]}]
@@ -80,20 +102,10 @@ SET search_path = geoplatform, public, pg_temp
 AS $$
 DECLARE
     one jsonb;
-    number integer;
 BEGIN
     FOR one IN SELECT value FROM jsonb_array_elements(told) LOOP
         UPDATE release AS r SET state = 'earlier' WHERE r.dataset = one ->> 'dataset' AND r.state = 'current';
-        INSERT INTO release (dataset, name, collection, scope, scope_code, scope_name, vintage, change_seq, program_version,
-                             cut_at, published_at)
-        SELECT r.dataset, r.name, r.collection, r.scope, r.scope_code, r.scope_name, r.vintage, r.change_seq, r.program_version,
-               r.cut_at, at
-        FROM jsonb_populate_record(NULL::release, one) AS r
-        RETURNING id INTO number;
-        INSERT INTO release_file (release_id, ordinal, name, format, media_type, licence, rows, bytes, sha256)
-        SELECT number, file.ordinal, f.name, f.format, f.media_type, f.licence, f.rows, f.bytes, f.sha256
-        FROM jsonb_array_elements(one -> 'files') WITH ORDINALITY AS file (told, ordinal),
-             LATERAL jsonb_populate_record(NULL::release_file, file.told) AS f;
+        PERFORM insert_release(one, 'current', at);
     END LOOP;
 END
 $$;

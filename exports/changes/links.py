@@ -73,11 +73,16 @@ class Links:
 
 
 def withdraw_outdated(store: Store, folder: Path, before: dt.datetime) -> None:
-    """Take back the diffs that were published before a moment. Their files go too, and those that an earlier run left."""
+    """Take back the diffs that were published before a moment, and delete them."""
     with store.reading() as connection:
         found = diffs.outdated(connection, before)
     for name, seq in found.items():
         store.writing(lambda connection, name=name, seq=seq: diffs.withdraw(connection, name, seq))  # type: ignore[misc]
+    sweep(store, folder)
+
+
+def sweep(store: Store, folder: Path) -> None:
+    """Delete the diffs that were taken back, those too that an earlier run left."""
     with store.reading() as connection:
         gone = diffs.withdrawn(connection)
     for dataset, name, seq in gone:

@@ -17,7 +17,7 @@ from exports.publishing import alone
 from exports.slices import Slice
 from geoplatform.errors import ExportFailed, Underway
 from geoplatform.progress import Progress
-from geoplatform.store import collections, cutting, diffs, releases
+from geoplatform.store import cutting, diffs, releases
 from geoplatform.store.engine import Store
 from geoplatform.store.releases import Release
 
@@ -68,14 +68,14 @@ def _chained(store: Store) -> list[Release]:
 
 
 def _made(store: Store, folder: Path, work: Path, progress: Progress, workers: int, kept: Sequence[Release]) -> Links:
-    with store.reading() as connection:
-        meanings = collections.meanings(connection)
     slices: list[Slice] = []
     with cutting.moment(store) as moment:
         links = Links(store, folder, work, moment.at)
         for release in kept:
             with progress.step("cut") as step:
-                dataset = described(meanings, release.collection, _scope(store, release))
+                scope = _scope(store, release)
+                with store.reading() as connection:
+                    dataset = described(connection, release.collection, scope)
                 found = cut(store, moment, dataset, work / "cut" / dataset.name, features=True, values=False, tiles=False,
                             licences=links.licences(dataset.name), step=step)  # fmt: skip
                 step.outcome = f"{dataset.name}: {sum(one.count for one in found)} rows"

@@ -115,7 +115,22 @@ def rows(
     `features`: a column `feature`, a GeoJSON text each. `values`: every column, and `geom` (WKB, EPSG:4326).
     StoreUnavailable if the database ends it.
     """
-    query = _query(collection, scope, features, values).compile(
+    with _read(store, of, collection.name, _query(collection, scope, features, values)) as reader:
+        yield reader
+
+
+@contextmanager
+def identified(store: Store, of: Moment) -> Iterator[pa.RecordBatchReader]:
+    """Which places files may hold at a moment: `id` (text), `licence` (SPDX), `located` (whether with a position)."""
+    table = filed("places").table
+    query = select(cast(table.c.id, Text).label("id"), table.c.licence, table.c[GEOMETRY].is_not(None).label("located"))
+    with _read(store, of, "places", query) as reader:
+        yield reader
+
+
+@contextmanager
+def _read(store: Store, of: Moment, name: str, wanted: Select[Any]) -> Iterator[pa.RecordBatchReader]:
+    query = wanted.compile(
         dialect=postgresql.dialect(paramstyle="named"),  # type: ignore[no-untyped-call]
         compile_kwargs={"literal_binds": True},
     )
@@ -128,7 +143,7 @@ def rows(
             cursor.execute(str(query))
             yield cursor.fetch_record_batch()
     except adbc.Error as error:
-        raise StoreUnavailable(f"the database ended the cut of {collection.name}: {error}") from error
+        raise StoreUnavailable(f"the database ended the cut of {name}: {error}") from error
 
 
 def _taking_up(of: Moment) -> tuple[str, ...]:

@@ -443,3 +443,16 @@ cut = Table(
     Column("problem", Text),
     schema="geoplatform",
 )
+
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("seq", BigInteger, nullable=False),
+    Column("place_id", Uuid, primary_key=True),
+    Column("licence", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("release_id", Integer, primary_key=True),
+    Column("replaced_by", Integer),
+    Column("erased_on", Date, nullable=False),
+    schema="geoplatform",
+)

@@ -7,18 +7,15 @@ Made here, not in the SQL files: roles belong to the server, and whether there a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import Connection, delete, insert
 
 from geoplatform.errors import Misuse, StoreUnavailable, Unknown
-from geoplatform.store.kept import layer_style
 
 _NAME = re.compile(r"(?!pg_|geoplatform)[a-z][a-z0-9_]{0,62}", re.ASCII)
 #: Settings do not come with membership: each login has its own.
@@ -27,33 +24,6 @@ _SETTINGS = {"default_transaction_read_only": "on", "statement_timeout": "30s", 
 _SEARCHED = ("public", "published")
 _CONNECTIONS = 5
 _OURS = "Made by geoplatform db reader"
-
-
-@dataclass(frozen=True, slots=True)
-class LayerStyle:
-    """How QGIS draws a view of `published`. `qml`, `sld`: XML documents in UTF-8; one style of a view is its default."""
-
-    view: str
-    name: str
-    qml: bytes
-    sld: bytes
-    is_default: bool
-
-
-def keep_styles(connection: Connection, styles: Sequence[LayerStyle]) -> None:
-    """Have these and no others in `published.layer_styles`. In a transaction of the owner's."""
-    connection.execute(delete(layer_style))
-    rows = [
-        {"layer": s.view, "name": s.name, "qml": _xml(s.qml), "sld": _xml(s.sld), "is_default": s.is_default}
-        for s in styles
-    ]
-    connection.execute(insert(layer_style), rows)
-
-
-def _xml(document: bytes) -> str:
-    """As PostgreSQL takes it: a text is in the encoding of the connection, whatever its head says."""
-    head, mark, rest = document.decode().partition("?>")
-    return rest.lstrip() if mark and head.startswith("<?xml") else document.decode()
 
 
 def create(url: str, name: str, password: str) -> dict[str, str]:

@@ -82,6 +82,12 @@ def names(connection: Connection, day: dt.date, datasets: Sequence[str]) -> set[
     return {*kept, *(name for dataset, name in withdrawn(connection) if dataset in datasets)}
 
 
+def free_name(day: dt.date, taken: Collection[str]) -> str:
+    """A name for a release of a day that is not given yet."""
+    names = (day.isoformat(), *(f"{day}-{number}" for number in range(2, 10_000)))
+    return next(name for name in names if name not in taken)
+
+
 def current(connection: Connection, of: Collection[str] | None = None, *, with_files: bool = True) -> list[Release]:
     """The latest release of each dataset, or of some, by name of the dataset."""
     wanted = releases.c.state == "current"
@@ -94,9 +100,9 @@ def current_name(connection: Connection, dataset: str) -> str | None:
     return connection.execute(query).scalar()
 
 
-def every(connection: Connection) -> list[Release]:
-    """All the releases that may be downloaded, by name of the dataset, the latest first; without their files."""
-    return list(_read(connection, true(), with_files=False))
+def every(connection: Connection, *, with_files: bool = False) -> list[Release]:
+    """All the releases that may be downloaded, by name of the dataset, the latest first."""
+    return list(_read(connection, true(), with_files))
 
 
 def listed(connection: Connection, dataset: str) -> list[Release]:
@@ -128,7 +134,9 @@ def download(connection: Connection, dataset: str, name: str | None, file: str) 
 
 def _read(connection: Connection, condition: Any, with_files: bool = True) -> Iterable[Release]:
     found = connection.execute(
-        select(releases).where(condition).order_by(releases.c.dataset, releases.c.published_at.desc())
+        select(releases)
+        .where(condition)
+        .order_by(releases.c.dataset, releases.c.cut_at.desc(), releases.c.published_at.desc())
     ).all()
     files: dict[int, list[ReleasedFile]] = {}
     query = select(release_files).where(release_files.c.release_id.in_([row.id for row in found if with_files]))

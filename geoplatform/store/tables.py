@@ -299,3 +299,14 @@ cuts = Table(
     Column("is_attended", Boolean),
     schema="published",
 )
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("seq", BigInteger),
+    Column("place_id", Uuid),
+    *(Column(name, Text) for name in ("licence", "reason")),
+    Column("erased_on", Date),
+    *(Column(name, Text) for name in ("dataset", "release", "replaced_by")),
+    schema="published",
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass
 from enum import StrEnum
 from typing import Any
@@ -135,6 +135,17 @@ def many(
         _MANY, [*map(list, zip(*addresses, strict=True)), layer.value, *astuple(only)], prepare=True, binary=True
     )
     return [Parts(*row) for row in rows]
+
+
+def of_zoom(connection: psycopg.Connection[Any], zoom: int, licence: str) -> Iterator[tuple[int, bytes | None]]:
+    """Every tile of a zoom with places of a licence: its number (x and y interleaved) and its bytes.
+
+    None for one that holds so many that it is to be asked for alone.
+    """
+    with connection.cursor(binary=True) as cursor:
+        yield from cursor.stream(
+            "SELECT tile, made FROM published.place_tiles(%s::int, %s::text)", (zoom, licence), size=1000
+        )
 
 
 def keys(connection: psycopg.Connection[Any], only: PlaceFilter, zoom: int) -> list[int]:

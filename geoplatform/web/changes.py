@@ -83,6 +83,7 @@ def feed(code: str) -> Response:
         "commune_changes.xml", commune=commune, happenings=found, latest=latest, absolute=context.absolute
     )
     response = Response(body, content_type=_ATOM)
+    response.vary.add("Cookie")  # in the reader's language
     response.add_etag()
     response.make_conditional(request)
     return _fresh(response)

@@ -50,13 +50,17 @@ def tile_rate(app: Flask) -> Rate:
     return app.extensions[_RATES][_TILE]  # type: ignore[no-any-return]
 
 
-def counted(cost: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """A decorator of a view: each client's requests for it are counted at the rate of this cost class."""
+def counted(cost: str, ranges: str | None = None) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """A decorator of a view: each client's requests for it are counted at the rate of this cost class.
+
+    `ranges`: that of requests for a part of a file, which programs that read it in place send by the dozen.
+    """
 
     def of(view: Callable[P, T]) -> Callable[P, T]:
         @wraps(view)
         def asked(*args: P.args, **kwargs: P.kwargs) -> T:
-            current_app.extensions[_RATES][cost].count(request.remote_addr or "", request.endpoint or "")
+            chosen = ranges if ranges and request.headers.get("Range", "").startswith("bytes=") else cost
+            current_app.extensions[_RATES][chosen].count(request.remote_addr or "", request.endpoint or "")
             return view(*args, **kwargs)
 
         return asked

@@ -56,6 +56,16 @@ def limit(default: int, largest: int) -> int:
     return int(raw)
 
 
+def whole(name: str, default: int) -> int:
+    """A parameter that is a whole number from 0. BadParameter otherwise."""
+    raw = request.args.get(name)
+    if raw is None:
+        return default
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 19):
+        raise BadParameter(name, raw[:40], "is not a whole number from 0")
+    return int(raw)
+
+
 def vintage() -> int | dt.date | None:
     """The year in `vintage`, or the day in `at` (YYYY-MM-DD), None where neither is given. BadParameter otherwise."""
     year, day = request.args.get("vintage"), request.args.get("at")

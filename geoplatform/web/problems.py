@@ -91,6 +91,8 @@ def _members(error: GeoplatformError) -> dict[str, Any]:
         return {"errors": [_parameter(problem) for problem in error.problems]}
     if isinstance(error, BadParameter):
         return _parameter(error)
+    if isinstance(error, Withdrawn) and "instead" in error.facts:
+        return {"instead": error.facts["instead"]}
     return {}
 
 
@@ -134,7 +136,9 @@ def _answer(status: int, kind: str, detail: str, members: dict[str, Any]) -> Res
     title = _title(status, kind)
     if wants_error_page():
         try:
-            response = make_response(render_template("error.html", status=status, title=title, detail=""))
+            response = make_response(
+                render_template("error.html", status=status, title=title, detail="", instead=members.get("instead"))
+            )
         except GeoplatformError:  # the page itself needs the store, which is what fails
             response = make_response(f"<!doctype html><title>{status}</title><h1>{title}</h1>")
     else:
@@ -152,6 +156,7 @@ def _title(status: int, kind: str) -> str:
     by_kind = {UnknownCommune.__name__: _("Commune inconnue"), UnknownPlace.__name__: _("Lieu inconnu")}
     by_status = {
         404: _("Page introuvable"),
+        410: _("Cette version a été retirée"),
         429: _("Trop de demandes"),
         503: _("Service momentanément indisponible"),
     }

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request, url_for
+from sqlalchemy import Connection
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import parse_date
 
-from geoplatform.errors import FileAstray, Unknown
+from geoplatform.errors import FileAstray, Unknown, Withdrawn
 from geoplatform.model import Licence
-from geoplatform.store import diffs, releases
+from geoplatform.store import collections, diffs, erasures, places, releases
+from geoplatform.store.collections import Box
 from geoplatform.store.releases import Download, Release, ReleasedFile
 from geoplatform.web import context, language, params
 from geoplatform.web.catalogue.documents import schema_org
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("releases", __name__, url_prefix="/exports")
 
 LATEST = "latest"
+_MAINLAND: Box = (-5.2, 41.3, 9.7, 51.2)
+#: Bytes of a GeoJSON that a page fetches to draw it.
+_LARGEST_DRAWN = 3_000_000
 _PAPER = "paper"
 NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _RANGE = re.compile("bytes=([0-9]{0,40})-([0-9]{0,40})", re.IGNORECASE)
@@ -83,7 +88,7 @@ def release(dataset: str, release: str) -> Response:
 
 
 @blueprint.get("/<dataset>/<release>/<file>")
-@counted("read")
+@counted("read", ranges="tile")
 def file(dataset: str, release: str, file: str) -> Response:
     """A file, or the range of it that is asked for."""
     found = _found(dataset, release, file)
@@ -109,13 +114,17 @@ def _shown(dataset: str, name: str) -> Response:
     wanted = params.page_format()
     with context.store().reading() as connection:
         kept = releases.listed(connection, dataset) if NAME.fullmatch(dataset) else []
+        latest = next((one for one in kept if one.state == "current"), kept[0] if kept else None)
+        known = latest and latest.name if name == LATEST else next((one.name for one in kept if one.name == name), None)
+        if known is None and NAME.fullmatch(dataset) and NAME.fullmatch(name):
+            _refuse_withdrawn(connection, dataset, name)
         if not kept:
             raise Unknown("dataset", dataset[:80])
-        latest = next((one for one in kept if one.state == "current"), kept[0])
-        known = latest.name if name == LATEST else next((one.name for one in kept if one.name == name), None)
         chosen = releases.named(connection, dataset, known) if known else None
         chained = diffs.known(connection, dataset)
         catalogued = entries(connection, [chosen]) if chosen and name == LATEST and wanted == "html" else []
+        box = _box(connection, chosen) if chosen and wanted == "html" else None
+        categories = places.all_categories(connection) if box else {}
     if chosen is None:
         raise Unknown("release", name[:80])
     if wanted != "html":
@@ -123,7 +132,7 @@ def _shown(dataset: str, name: str) -> Response:
     facts = _facts(chosen)
     return context.page("release.html", release=chosen, name=name, latest=latest, kept=kept, facts=facts,
                         credit=_credit(chosen), loading=_loading(chosen, name), licence_of=_licence,
-                        chained=chained,
+                        chained=chained, preview=_preview(chosen, name, box), categories=categories,
                         structured=schema_org(catalogued, language.chosen()) if catalogued else None)  # fmt: skip
 
 
@@ -135,11 +144,27 @@ def _found(dataset: str, release: str, file: str) -> Download:
         found = releases.download(connection, dataset, name, file) if all(are_names) else None
         if found:
             return found
+        if name and all(are_names):
+            _refuse_withdrawn(connection, dataset, name)
         if not (are_names[0] and releases.known(connection, dataset)):
             raise Unknown("dataset", dataset[:80])
         if name and not (are_names[1] and releases.known(connection, dataset, name)):
             raise Unknown("release", release[:80])
     raise Unknown("file", file[:80])
+
+
+def _refuse_withdrawn(connection: Connection, dataset: str, name: str) -> None:
+    """Withdrawn for a release that was taken back; it tells what stands there instead."""
+    instead = erasures.replacement(connection, dataset, name)
+    if instead is None:
+        return
+    if instead:
+        address = url_for("releases.release", dataset=dataset, release=instead)
+        told = f"release {name} of {dataset} was taken back; what remains of it is {instead}"
+    else:
+        address = url_for("releases.dataset", dataset=dataset)
+        told = f"release {name} of {dataset} was taken back: take the latest"
+    raise Withdrawn(told, what=f"{dataset}/{name}", instead=context.absolute(address))
 
 
 def _headers(dataset: str, release: str, found: Download) -> dict[str, str]:
@@ -243,6 +268,35 @@ def _loading(release: Release, name: str) -> dict[str, str]:
     fullest = max(facts["counts"], key=facts["counts"].__getitem__, default=None)
     files: Sequence[ReleasedFile] = facts["by_licence"].get(fullest, ())
     return {one.format: _address(release, name, one.name) for one in files}
+
+
+def _box(connection: Connection, release: Release) -> Box | None:
+    """Around the scope of a release. None if that is no more; mainland France where there is no scope."""
+    if release.scope is None or release.scope_code is None:
+        return _MAINLAND
+    return collections.boxes(connection, release.scope, [release.scope_code]).get(release.scope_code)
+
+
+def _preview(release: Release, name: str, box: Box | None) -> dict[str, Any] | None:
+    """What the map of a release shows: one of its own files, the one asked for or the fullest. None if none can be drawn.
+
+    Tiles where there are some, read in place; else GeoJSON, where it is small.
+    """
+    order = sorted((file for file in release.files if file.rows), key=lambda file: -(file.rows or 0))
+    drawn = [file for file in order if file.format == "pmtiles"]
+    drawn = drawn or [file for file in order if file.format == "geojson" and file.bytes <= _LARGEST_DRAWN]
+    if not drawn or box is None:
+        return None
+    asked = request.args.get("preview")
+    shown = next((file for file in drawn if file.name == asked), drawn[0])
+    address = url_for("releases.file", dataset=release.dataset, release=name, file=shown.name)
+    return {
+        "file": shown,
+        "others": [file for file in drawn if file is not shown],
+        "bbox": box,
+        "archives": {release.collection: address} if shown.format == "pmtiles" else None,
+        "features": None if shown.format == "pmtiles" else address,
+    }
 
 
 def _importance(release: Release) -> tuple[bool, bool, str]:

@@ -34,7 +34,7 @@ _VIEWS = {"places": "place_items", "communes": "communes"}
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
-    """Seconds for each format that ogr2ogr writes too, and for a release of all nine; memory of the hungriest process."""
+    """Seconds for each format that ogr2ogr writes too, for PMTiles, for a whole release; memory of the hungriest process."""
     with bench.database(bench.france) as database:
         with database.store() as store, store.transaction() as connection:
             places.load_bulk(connection, bench.rows(store), "bench", _now())
@@ -49,9 +49,14 @@ def figures(bench: Bench) -> Iterator[Figure]:
                 yield Figure("exports", f"{dataset} as {FORMATS[name].title}", ours, "ogr2ogr", theirs, "s")
         ours, memory = _ours(bench, database, list(_VIEWS), list(_PEERS))
         yield Figure("exports", "these two in these five formats at once", ours, "the sum of ogr2ogr's", whole, "s")
-        ours, _ = _ours(bench, database, [], [])
-        yield Figure("exports", "a whole release of nine formats", ours, "the sum of ogr2ogr's five", whole, "s")
         yield Figure("exports", "peak memory of the hungriest process", memory, "the goal", _MEMORY_GOAL_MB, "MB")
+        theirs = _tippecanoe(bench, database)
+        ours, _ = _ours(bench, database, ["places"], ["pmtiles"])
+        yield Figure("exports", "places as PMTiles, zooms 0 to 14", ours, "tippecanoe, from lines", theirs, "s")
+        ours, memory = _ours(bench, database, [], [])
+        title = f"a whole release of {len(FORMATS)} formats"
+        yield Figure("exports", title, ours, "the sum of ogr2ogr's five and tippecanoe's", whole + theirs, "s")
+        yield Figure("exports", f"{title}, peak memory", memory, "the goal", _MEMORY_GOAL_MB, "MB")
 
 
 def _theirs(bench: Bench, database: Database, dataset: str, driver: str, ending: str, options: list[str]) -> float:
@@ -70,6 +75,24 @@ def _theirs(bench: Bench, database: Database, dataset: str, driver: str, ending:
             capture_output=True,
         )
     )
+    shutil.rmtree(folder)
+    return took
+
+
+def _tippecanoe(bench: Bench, database: Database) -> float:
+    """Seconds that tippecanoe takes for one file of all places, from lines of GeoJSON that are there."""
+    folder = bench.folder / "tippecanoe"
+    folder.mkdir()
+    lines = folder / "places.geojsonl"
+    columns = ", ".join(column.name for column in cutting.filed("places").columns)
+    chosen = f"SELECT {columns}, geom FROM published.place_items WHERE geom IS NOT NULL"
+    with database.connect() as connection, connection.transaction(), lines.open("wb") as file:
+        for (feature,) in connection.cursor("lines").execute(f"SELECT ST_AsGeoJSON(p) FROM ({chosen}) AS p"):
+            file.write(feature.encode() + b"\n")
+    program = str(Path(sys.executable).with_name("tippecanoe"))
+    options = ["-q", "-z14", "-P", "-r1", "--drop-densest-as-needed", "-l", "places"]
+    command = [program, "-o", str(folder / "out.pmtiles"), *options, str(lines)]
+    took = seconds(lambda: subprocess.run(command, check=True))
     shutil.rmtree(folder)
     return took
 

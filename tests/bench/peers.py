@@ -165,7 +165,8 @@ def ours(database: Database, home: Path, tiles: str) -> Iterator[Peer]:
         "GEOPLATFORM_SUBMIT_RATE": "100000000 per minute", "GEOPLATFORM_READ_RATE": "100000000 per minute",
         "GEOPLATFORM_WORKERS": "2",
     }  # fmt: skip
-    command = [str(Path(sys.executable).with_name("geoplatform")), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(Path(sys.executable).with_name("geoplatform")), "serve", "--no-cuts"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     with _running(command, port, "/health/ready", home, settings):
         yield Peer(OURS, port, "/tiles/{layer}/{z}/{x}/{y}.mvt")
 

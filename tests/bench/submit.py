@@ -68,7 +68,8 @@ def _serving(database: Database) -> Iterator[int]:
         "GEOPLATFORM_DATABASE_URL": database.url,
         "GEOPLATFORM_SUBMIT_RATE": "100000000 per minute",
     }
-    command = [str(Path(sys.executable).with_name("geoplatform")), "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [str(Path(sys.executable).with_name("geoplatform")), "serve", "--no-cuts"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
         _await_ready(server, port)

@@ -1,7 +1,8 @@
 """Run by the system's Python, which has QGIS: opens what its user would, and says what came of it, as JSON.
 
 Arguments: `collection` address name west south east north | `project` file picture | `definition` file |
-`style` file address name | `postgis` connection view geometry type.
+`style` file address name | `postgis` connection view geometry type |
+`file` source provider.
 """
 
 import json
@@ -136,9 +137,30 @@ def postgis(connection, view, geometry_type):
     }
 
 
+def file(source, provider):
+    layer = QgsVectorLayer(source, "layer", provider)
+    _message, found = layer.loadDefaultStyle()
+    features = list(layer.getFeatures())
+    told = told_of(layer)
+    return told | {
+        "count": len(features),
+        "located": sum(feature.hasGeometry() for feature in features),
+        "names": sorted(str(feature["name"]) for feature in features),
+        "found": found,
+        "colours": [symbol.color().name() for symbol in layer.renderer().symbols(QgsRenderContext())],
+    }
+
+
 program = QgsApplication([], False)
 program.initQgis()
-tasks = {"collection": collection, "project": project, "definition": definition, "style": style, "postgis": postgis}
+tasks = {
+    "collection": collection,
+    "project": project,
+    "definition": definition,
+    "style": style,
+    "postgis": postgis,
+    "file": file,
+}
 print(json.dumps(tasks[sys.argv[1]](*sys.argv[2:])))
 QgsProject.instance().clear()
 program.exitQgis()

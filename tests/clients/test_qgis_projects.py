@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import threading
 import urllib.error
 import urllib.request
@@ -19,24 +17,9 @@ from tests.geoplatform.test_cli import geoplatform
 
 pytestmark = [pytest.mark.clients, pytest.mark.france]
 
-SYSTEM_PYTHON = "/usr/bin/python3"
 REUNION = ("55.15", "-21.45", "55.9", "-20.8")
 COLOURS = THEMES["light"]
 SAINT_DENIS = "97411"
-
-
-@pytest.fixture
-def qgis(tmp_path):
-    """What QGIS says of what it is given (qgis_open.py)."""
-    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
-
-    def ask(*arguments):
-        command = [SYSTEM_PYTHON, Path(__file__).with_name("qgis_open.py"), *map(str, arguments)]
-        told = subprocess.run(command, env=os.environ | home, capture_output=True, text=True, timeout=60)
-        assert told.returncode == 0, told.stderr
-        return json.loads(told.stdout.splitlines()[-1])
-
-    return ask
 
 
 @pytest.fixture

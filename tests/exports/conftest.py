@@ -15,6 +15,8 @@ from exports.publishing import Wanted, publish
 from exports.retention import Retention
 from geoplatform.model import Licence, Visibility
 from geoplatform.progress import Progress
+from geoplatform.store import looks
+from geoplatform.web.qgis.layers import styles_of_views
 from tests import grid
 from tests.conftest import Database, activate, cloned
 from tests.web.ogc.planting import DRAWING, application, plant, plant_each, plant_others
@@ -67,6 +69,8 @@ def sow(database: Database) -> None:
     """The drawn map of nine places, one at sea, one without a point, one for display only, some of odd names and licences."""
     activate(database, DRAWING)
     client = application(database)
+    with database.store("geoplatform_owner").transaction() as connection:
+        looks.keep(connection, styles_of_views(client.application))
     plant(database, client)
     plant_others(database, client)
     spots = [(0.2 + 0.35 * number, 0.3 + 0.3 * number) for number in range(len(ODD_NAMES))]

@@ -18,7 +18,6 @@ import shapely
 
 from exports.datasets import NAMES, described
 from exports.formats import FORMATS
-from geoplatform.store import collections
 from tests.exports.conftest import ODD_NAMES, RELEASE
 
 LICENCES = ("CC-BY-NC-SA-4.0", "CC0-1.0", "ODbL-1.0")
@@ -110,6 +109,25 @@ def test_a_geopackage_explains_its_columns(released):
         assert database.execute("SELECT last_change FROM gpkg_contents").fetchone()[0].endswith("T00:00:00.000Z")
 
 
+@pytest.mark.parametrize(
+    ("name", "titles"),
+    [("places-odbl-1.0", ["Lieux (fr)", "Places (en)"]), ("communes", ["Communes (fr)", "Communes (en)"])],
+)
+def test_a_geopackage_holds_its_looks_where_qgis_seeks_them(released, name, titles):
+    dataset = name.partition("-")[0]
+    with closing(sqlite3.connect(released.file(dataset, f"{name}.gpkg"))) as database:
+        rows = database.execute(
+            "SELECT styleName, styleQML, styleSLD, useAsDefault, f_table_name, f_geometry_column FROM layer_styles ORDER BY id"
+        ).fetchall()
+        (data_type,) = database.execute(
+            "SELECT data_type FROM gpkg_contents WHERE table_name = 'layer_styles'"
+        ).fetchone()
+    assert [(row[0], row[3]) for row in rows] == [(titles[0], 1), (titles[1], 0)]
+    assert all(row[4:] == (dataset, "geom") for row in rows)
+    assert all("<qgis" in row[1] and "StyledLayerDescriptor" in row[2] for row in rows)
+    assert data_type == "attributes"
+
+
 def test_a_shapefile_has_names_of_its_own_and_says_its_encoding(released):
     with zipfile.ZipFile(released.file("places", "places-cc0-1.0.shp.zip")) as archive:
         assert archive.testzip() is None
@@ -119,9 +137,9 @@ def test_a_shapefile_has_names_of_its_own_and_says_its_encoding(released):
 
 def test_short_names_are_short_and_differ(released):
     with released.database.store("geoplatform_exporter").reading() as connection:
-        meanings = collections.meanings(connection)
-    for name in NAMES:
-        short = [field.short for field in described(meanings, name, None).fields]
+        found = [described(connection, name, None) for name in NAMES]
+    for dataset in found:
+        short = [field.short for field in dataset.fields]
         assert all(len(one) <= 10 for one in short)
         assert len(set(short)) == len(short)
 

@@ -230,7 +230,7 @@ def limited(press: Press, most: int) -> None:
 
 
 def test_a_writer_that_dies_is_told_and_nothing_is_published(press, monkeypatch):
-    monkeypatch.setattr("exports.publishing._made", _dying)
+    monkeypatch.setattr("exports.publishing.made", _dying)
     with pytest.raises(ExportFailed, match="ended from outside"):
         press.publish(QUICK)
     assert current(press) == {}
@@ -241,7 +241,7 @@ def _dying(*_: object) -> None:
 
 
 def test_a_file_that_does_not_read_back_as_it_was_cut_is_refused(press, monkeypatch):
-    monkeypatch.setattr("exports.publishing._made", _truncating)
+    monkeypatch.setattr("exports.publishing.made", _truncating)
     with pytest.raises(ExportFailed, match=r"places-.*rows are read back of"):
         press.publish(Wanted(datasets=("places",), formats=("csv",)))
     assert current(press) == {}
@@ -264,7 +264,7 @@ def _truncating(rows, name, target):
     return _REAL(rows, name, target)
 
 
-from exports.publishing import _made as _REAL  # noqa: E402
+from exports.publishing import made as _REAL  # noqa: E402
 
 
 def test_two_at_once_are_told_apart_and_those_of_other_datasets_go_on(press, monkeypatch):

@@ -14,8 +14,8 @@ from tests import grid
 from tests.conftest import NOW
 
 PRIVATE = (
-    "place", "placement", "change", "api_token", "release", "release_file", "diff", "vintage", "commune", "department", "region",
-    "epci",
+    "place", "placement", "change", "api_token", "release", "release_file", "diff", "erasure", "vintage", "commune", "department",
+    "region", "epci",
     "land", "vintage_finding", "place_reference", "arrival", "installation", "territory", "category", "commune_name",
     "drawing", "zoom_span", "movement", "former_commune", "territory_edition", "layer_style", "place_cell", "place_cell_delta",
     "tile_touch", "revision_step", "finished_tile", "cut",

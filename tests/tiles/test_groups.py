@@ -208,3 +208,51 @@ def test_a_position_on_the_last_meridian_is_in_a_tile(database, draw):
         for y in rows:
             assert [f["properties"]["point_count"] for f in features(database, z, side - 1, y)] == [1]
             assert [f["properties"]["point_count"] for f in features(database, z, 0, y)] == [1]
+
+
+def test_the_tiles_of_a_zoom_made_at_once_are_those_made_one_by_one(database, draw):
+    draw(DRAWING)
+    crowd, other = grid.at(DRAWING, 0.5, 0.5), grid.at(DRAWING, 2.5, 2.5)
+    chance = random.Random(7)
+    at = [(crowd.lon, crowd.lat)] * 2500 + [(other.lon, other.lat)] * 1950
+    at += [(spot.lon, spot.lat) for spot in spots(1500, 8)]
+    # Beside and on the edges of tiles, and of their margins, which are a 64th of a tile wide.
+    side = 360 / (1 << 14)
+    column = int((crowd.lon + 180) / side) + 1
+    edge = column * side - 180
+    at += [
+        (edge + step * side / 64 + chance.uniform(-1, 1) * 1e-7, crowd.lat + 0.01)
+        for step in (-2, -1, 0, 1, 2)
+        for _ in range(9)
+    ]
+    kinds = ["merchant", "service", "association", "project"]
+    with database.connect() as connection:
+        connection.cursor().executemany(
+            """INSERT INTO geoplatform.place (id, kind, name, licence, source, created_at, modified_at, geom)
+               VALUES (gen_random_uuid(), %s, 'Lieu', %s, 'citizen', now(), now(), ST_Point(%s, %s, 4326))""",
+            [
+                (chance.choice(kinds), "ODbL-1.0" if n % 50 == 7 else "CC0-1.0", lon, lat)
+                for n, (lon, lat) in enumerate(at)
+            ],
+        )
+        connection.execute("SELECT geoplatform.place_missing(1)")
+        for z in range(15):
+            made = dict(
+                connection.execute("SELECT tile, made FROM published.place_tiles(%s, 'CC0-1.0')", (z,)).fetchall()
+            )
+            x = "geoplatform.every_second_bit(t.key)"
+            one_by_one = dict(connection.execute(
+                f"""SELECT t.key, (published.tile_parts('places', %(z)s, {x}::int, geoplatform.every_second_bit(t.key >> 1)::int,
+                                                        wanted_licence => 'CC0-1.0')).made
+                    FROM (SELECT DISTINCT geoplatform.interleaved(
+                              geoplatform.every_second_bit(p.shown_quadkey >> (62 - 2 * %(z)s)) + right_,
+                              geoplatform.every_second_bit(p.shown_quadkey >> (63 - 2 * %(z)s)) + below) AS key
+                          FROM geoplatform.place AS p, generate_series(-1, 1) AS right_, generate_series(-1, 1) AS below
+                          WHERE %(z)s > 2 OR right_ = 0 AND below = 0) AS t""",
+                {"z": z},
+            ).fetchall())  # fmt: skip
+            crowded = {key for key, content in made.items() if content is None}
+            assert len(crowded) == (2 if z == 14 else 0)
+            assert {key: content for key, content in one_by_one.items() if content and key not in crowded} == {
+                key: content for key, content in made.items() if content is not None
+            }, z

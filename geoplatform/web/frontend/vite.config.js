@@ -16,10 +16,14 @@ function copyBesideTheBundle() {
     name: 'copy-beside-the-bundle',
     generateBundle() {
       const worker = maplibre('dist/maplibre-gl-worker.mjs').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
-      const licence = readFileSync(here('node_modules/maplibre-gl/LICENSE.txt'), 'utf8');
+      const licences = [
+        ['map.js, map-worker.js and map.css contain MapLibre GL JS', 'node_modules/maplibre-gl/LICENSE.txt'],
+        ['map.js contains PMTiles', 'src/licence-pmtiles.txt'],
+        ['map.js contains fflate', 'node_modules/fflate/LICENSE'],
+      ].map(([what, file]) => `${what}.\n\n${readFileSync(here(file), 'utf8').trim()}\n`);
       this.emitFile({type: 'asset', fileName: 'map-worker.js', source: worker});
       this.emitFile({type: 'asset', fileName: 'icon.svg', source: readFileSync(here('src/icon.svg'), 'utf8')});
-      this.emitFile({type: 'asset', fileName: 'licences.txt', source: `map.js, map-worker.js and map.css contain MapLibre GL JS.\n\n${licence}`});
+      this.emitFile({type: 'asset', fileName: 'licences.txt', source: licences.join('\n\n')});
     },
   };
 }

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from geoplatform.model import Kind, Licence
 from geoplatform.store import collections, places
-from geoplatform.store.readers import LayerStyle
+from geoplatform.store.looks import VIEWS, Look
 from geoplatform.web import context, language
 from geoplatform.web.ogc import answers, service, words
 from geoplatform.web.qgis import projects, sld
@@ -21,8 +21,6 @@ TILES = "tiles"
 COLLECTIONS = ("places", "regions", "departments", "epci", "communes")
 #: A whole country is not fetched feature by feature: these are drawn from these scales on.
 _LEAST_SCALES = {"places": 250_000, "epci": 3_000_000, "communes": 1_500_000}
-#: What analysts read in the database instead of a collection.
-_VIEWS = {"places": "exportable_places"}
 
 
 def of_collection(name: str, only: tuple[str, str] | None = None) -> Layer:
@@ -52,7 +50,7 @@ def tiles() -> Layer:
     )
 
 
-def styles_of_views(app: Flask) -> list[LayerStyle]:
+def styles_of_views(app: Flask) -> list[Look]:
     """How QGIS draws the database's published views, in each language, the first of them by default."""
     made = []
     for number, code in enumerate(language.LANGUAGES):
@@ -61,7 +59,7 @@ def styles_of_views(app: Flask) -> list[LayerStyle]:
                 layer = replace(of_collection(name), least_scale=None)
                 looks = projects.style(layer), sld.document(name, layer.title, layer.choices.get("kind", {}))
                 title = f"{layer.title} ({code})"
-                made.append(LayerStyle(_VIEWS.get(name, name), title, *looks, is_default=number == 0))
+                made.append(Look(VIEWS.get(name, name), title, *looks, is_default=number == 0))
     return made
 
 

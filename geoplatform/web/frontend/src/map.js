@@ -2,7 +2,8 @@
 
 import 'maplibre-gl/dist/maplibre-gl.css';
 import './map.css';
-import {AttributionControl, Map as MapLibre, NavigationControl, ScaleControl, setWorkerUrl} from 'maplibre-gl';
+import {AttributionControl, Map as MapLibre, NavigationControl, ScaleControl, addProtocol, setWorkerUrl} from 'maplibre-gl';
+import {Protocol} from 'pmtiles';
 import {listenToList, readListed, showInList} from './list.js';
 import {putMarks} from './marks.js';
 import {keepNames} from './names.js';
@@ -24,10 +25,12 @@ function readConfig() {
     maxTileZoom: 14, root: '', ...config,
     base: `${window.location.origin}${config.root ?? ''}`,
     listed: Boolean(config.listed) && listed.features.length > 0,
-    data: {listed, chosen: config.chosen && pointAt(config.chosen), features: config.features},
+    data: {listed, chosen: config.chosen && pointAt(config.chosen), features: dataOf(config.features)},
   };
 }
 
+/** Features that the page holds, or has the address of. */
+const dataOf = (features) => (typeof features === 'string' ? new URL(features, window.location.origin).href : features);
 const pointAt = (coordinates) => ({type: 'Feature', geometry: {type: 'Point', coordinates}, properties: {}});
 
 const padding = (container) => Math.min(36, Math.round(container.clientWidth / 14));
@@ -152,6 +155,7 @@ function start() {
     document.getElementById('map-message').hidden = false;
     console.warn('map:', reason);
   };
+  if (config.archives) addProtocol('pmtiles', new Protocol().tile);
   let map;
   try {
     map = makeMap(container, config);

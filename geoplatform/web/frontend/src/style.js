@@ -32,15 +32,18 @@ const mark = {
   'icon-size': grow(6, 0.5, 10, 0.75, 14, 1),
 };
 
-/** Style of the map. `listed`: the page shows all places of its commune one by one, so no clusters near it. */
+/** Style of the map. `listed`: the page shows all places of its commune one by one, so no clusters near it. `archives`: files of tiles
+ * (PMTiles) that layers are drawn from in place of the server's, by name of the layer. */
 export function makeStyle(config) {
   const style = makeWhole(config);
-  if (!config.data.features) return style;
+  if (!config.data.features && (!config.archives || config.archives.places)) return style;
   return {...style, layers: style.layers.filter(({source}) => source !== 'places' && source !== 'listed')}; // the page shows its own features
 }
 
-function makeWhole({base, tokens, vintage, highlight, listed, maxTileZoom, attribution, data}) {
-  const tiles = (layer, minzoom, maxzoom, more) => ({
+function makeWhole({base, archives, tokens, vintage, highlight, listed, maxTileZoom, attribution, data}) {
+  const start = archives?.communes ? 0 : COMMUNES_START; // a file of communes is shown as far out as it goes
+  const archive = (layer) => `pmtiles://${new URL(archives[layer], base).href}`;
+  const tiles = (layer, minzoom, maxzoom, more) => (archives?.[layer] ? {type: 'vector', url: archive(layer), ...more} : {
     type: 'vector', tiles: [`${base}/tiles/${layer}/{z}/{x}/{y}.mvt${vintage && layer !== 'places' ? `?vintage=${vintage}` : ''}`], minzoom, maxzoom, ...more,
   });
   const points = (name) => ({type: 'geojson', data: data[name] ?? EMPTY});
@@ -70,17 +73,17 @@ function makeWhole({base, tokens, vintage, highlight, listed, maxTileZoom, attri
       {id: 'background', type: 'background', paint: {'background-color': tokens.water}},
       {id: 'departments-fill', type: 'fill', source: 'departments', 'source-layer': 'departments',
         paint: {'fill-color': tokens.land, 'fill-antialias': false}},
-      {id: 'communes-fill', type: 'fill', source: 'communes', 'source-layer': 'communes', minzoom: COMMUNES_START,
+      {id: 'communes-fill', type: 'fill', source: 'communes', 'source-layer': 'communes', minzoom: start,
         paint: {'fill-color': tokens.land, 'fill-antialias': false}},
-      {id: 'highlight-fill', type: 'fill', source: 'communes', 'source-layer': 'communes', minzoom: COMMUNES_START,
+      {id: 'highlight-fill', type: 'fill', source: 'communes', 'source-layer': 'communes', minzoom: start,
         filter: isHighlight, paint: {'fill-color': tokens.limit, 'fill-opacity': 0.12, 'fill-antialias': false}},
-      {id: 'communes-line', type: 'line', source: 'communes', 'source-layer': 'communes', minzoom: COMMUNES_START,
+      {id: 'communes-line', type: 'line', source: 'communes', 'source-layer': 'communes', minzoom: start,
         layout: {'line-join': 'round'},
         paint: {'line-color': tokens.line, 'line-width': grow(8, 0.4, 11, 1, 15, 1.6)}},
       {id: 'departments-line', type: 'line', source: 'departments', 'source-layer': 'departments', maxzoom: 9,
         layout: {'line-join': 'round'},
         paint: {'line-color': tokens.department, 'line-width': grow(3, 0.5, 8, 1.5), 'line-opacity': grow(8, 1, 9, 0)}},
-      {id: 'highlight-line', type: 'line', source: 'communes', 'source-layer': 'communes', minzoom: COMMUNES_START,
+      {id: 'highlight-line', type: 'line', source: 'communes', 'source-layer': 'communes', minzoom: start,
         filter: isHighlight, layout: {'line-join': 'round'},
         paint: {'line-color': tokens.limit, 'line-width': grow(8, 1.5, 12, 3, 16, 4.5)}},
 
