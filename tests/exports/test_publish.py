@@ -196,7 +196,7 @@ if __name__ == "__main__":
 
 def test_what_was_cut_before_a_change_is_not_taken_up(press):
     with pytest.raises(ExportFailed):
-        limited(press, 20_000)
+        limited(press, 100_000)
     assert list(press.folder.glob(".unfinished-*/plan.pickle"))
     with press.database.connect() as connection:
         connection.execute("UPDATE geoplatform.place SET status = 'deleted' WHERE name = 'NULL'")
@@ -204,7 +204,7 @@ def test_what_was_cut_before_a_change_is_not_taken_up(press):
     assert b"NULL" not in press.file("places", "places-cc-by-nc-sa-4.0.csv").read_bytes()
 
 
-@pytest.mark.parametrize("most", [300, 20_000], ids=["while cutting", "while writing"])
+@pytest.mark.parametrize("most", [300, 100_000], ids=["while cutting", "while writing"])
 def test_a_full_disk_is_named_with_the_file_and_nothing_is_published(press, most):
     press.publish(QUICK)
     before = current(press)
