@@ -11,13 +11,11 @@ import datetime as dt
 import fcntl
 import hashlib
 import json
-import multiprocessing
 import os
 import pickle
 import shutil
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -27,7 +25,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 import geoplatform
-from exports import papers, retention
+from exports import papers, processes, retention
 from exports.changes.links import Links
 from exports.cut import cut
 from exports.datasets import NAMES, Dataset, described
@@ -214,8 +212,7 @@ def _written(
     formats = [FORMATS[name] for name in plan.wanted.formats]
     tasks = [(rows, format) for rows in plan.slices for format in formats if format.holds(rows.dataset)]
     done: dict[tuple[str, str], ReleasedFile] = {}
-    context = multiprocessing.get_context("spawn")  # forked threads of Arrow and GDAL would hang
-    with progress.step("write") as step, ProcessPoolExecutor(workers, context, follow_parent) as pool:
+    with progress.step("write") as step, processes.pool(workers) as pool:
         waiting = {}
         for rows, format in sorted(tasks, key=lambda task: -task[0].count * task[1].effort):
             target = unfinished / "files" / rows.dataset.name / format.file_name(rows)
@@ -237,18 +234,6 @@ def _written(
             pool.shutdown(cancel_futures=True)
         step.outcome = f"{len(done)} files"
     return [(rows.dataset, done[rows.dataset.name, format.file_name(rows)]) for rows, format in tasks]
-
-
-def follow_parent() -> None:
-    """End this process as soon as the one that started it has ended: a writer that nobody waits for would write beside the next."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def follow() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=follow, daemon=True).start()
 
 
 def _failed(name: str, error: Exception) -> ExportFailed:

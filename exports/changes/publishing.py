@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import multiprocessing
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+from exports import processes
 from exports.changes.links import Links
 from exports.cut import cut
 from exports.datasets import described
@@ -80,8 +79,7 @@ def _made(store: Store, folder: Path, work: Path, progress: Progress, workers: i
                             licences=links.licences(dataset.name), step=step)  # fmt: skip
                 step.outcome = f"{dataset.name}: {sum(one.count for one in found)} rows"
             slices += found
-    context = multiprocessing.get_context("spawn")
-    with progress.step("compare") as step, ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with progress.step("compare") as step, processes.pool(workers) as pool:
         made = [links.submit(pool, rows) for rows in slices]
         for rows, link in step.track(zip(slices, made, strict=True), total=len(made)):
             try:

@@ -163,6 +163,7 @@ def _of_gdal(prefix: str = "", position: str | None = None) -> Callable[[Path], 
         try:
             with pyogrio.open_arrow(
                 f"{prefix}{path}",
+                layer=0,
                 columns=columns,
                 read_geometry=position is None,
                 use_pyarrow=True,

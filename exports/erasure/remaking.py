@@ -5,12 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
-import multiprocessing
 import os
 import shutil
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -20,11 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from exports import papers
+from exports import papers, processes
 from exports.changes.comparing import identifier
 from exports.datasets import Dataset
 from exports.formats import FORMATS
-from exports.publishing import follow_parent, made, summed
+from exports.publishing import made, summed
 from exports.slices import FEATURE, Slice, written
 from geoplatform.model import Vintage, VintageState
 from geoplatform.store.collections import GEOMETRY
@@ -59,8 +57,7 @@ def remade(
     ready = work / "files"
     ready.mkdir(parents=True)
     files: dict[str, ReleasedFile] = {}
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, follow_parent) as pool:
+    with processes.pool(workers) as pool:
         waiting = []
         for licence in dict.fromkeys(file.licence for file in release.files if file.licence):
             own = {file.format: file for file in release.files if file.licence == licence}

@@ -16,10 +16,13 @@ _CRS = "EPSG:4326"
 
 
 def count(path: Path) -> int:
-    """Number of features that are read back. ValueError if the file is not what it should be."""
+    """Number of features that are read back, of the first layer: a GeoPackage has its looks in another.
+
+    ValueError if the file is not what it should be.
+    """
     source = f"/vsizip/{path}" if path.suffix == ".zip" else path
     try:
-        return int(pyogrio.read_info(source, force_feature_count=True)["features"])
+        return int(pyogrio.read_info(source, layer=0, force_feature_count=True)["features"])
     except pyogrio.errors.DataSourceError as error:
         raise ValueError(str(error)) from error
 

@@ -50,11 +50,15 @@ def feed() -> Response:
     return _fresh(response)
 
 
-@blueprint.get("/revocations/<uuid:place_id>")
+@blueprint.get("/revocations/<place>")
 @counted("read")
-def receipt(place_id: uuid.UUID) -> Response:
-    """The files that held a place, and what stands there instead, each with its checksum."""
+def receipt(place: str) -> Response:
+    """The files that held a place, and what stands there instead, each with its checksum. `place`: its identifier."""
     wanted = params.page_format()
+    try:
+        place_id = uuid.UUID(place)
+    except ValueError:
+        raise Unknown("revocation", place[:80]) from None
     with context.store().reading() as connection:
         found = erasures.receipt(connection, place_id)
     if not found:
@@ -93,7 +97,7 @@ def _told(one: Erasure) -> dict[str, Any]:
         "dataset": one.dataset,
         "release": one.release,
         "replaced_by": one.replaced_by,
-        "receipt_url": context.absolute(url_for("revocations.receipt", place_id=one.place_id)),
+        "receipt_url": context.absolute(url_for("revocations.receipt", place=one.place_id)),
     }
 
 

@@ -6,7 +6,6 @@ Ours is the whole command: program started, snapshot, cut, file, read back, summ
 from __future__ import annotations
 
 import datetime as dt
-import json
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from geoplatform.progress import Progress
 from geoplatform.store import cutting, places
 from geoplatform.store.engine import Store
 from tests.bench.bench import Bench, Database
-from tests.bench.figure import Figure, peak_mb, seconds
+from tests.bench.figure import Figure, run, seconds
 
 _EXPORTER = "geoplatform_exporter"
 _PEERS = {
@@ -100,17 +99,10 @@ def _tippecanoe(bench: Bench, database: Database) -> float:
 def _ours(bench: Bench, database: Database, datasets: list[str], formats: list[str]) -> tuple[float, float]:
     """Seconds of the whole, MB of the hungriest of its processes."""
     folder = bench.folder / "published"
-    told = ""
-
-    def run() -> None:
-        nonlocal told
-        command = [sys.executable, "-m", "tests.bench.exports", database.url, str(folder)]
-        arguments = [",".join(datasets), ",".join(formats)]
-        told = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True).stdout
-
-    took = seconds(run)
+    command = [sys.executable, "-m", "tests.bench.exports", database.url, str(folder)]
+    measured = run([*command, ",".join(datasets), ",".join(formats)])
     shutil.rmtree(folder)
-    return took, json.loads(told)
+    return measured
 
 
 def _now() -> dt.datetime:
@@ -118,8 +110,6 @@ def _now() -> dt.datetime:
 
 
 def _main(url: str, folder: str, datasets: str, formats: str) -> None:
-    import resource
-
     store = Store(url, role=_EXPORTER, pool_size=2)
     plain = Wanted()
     wanted = Wanted(
@@ -128,7 +118,6 @@ def _main(url: str, folder: str, datasets: str, formats: str) -> None:
     )
     publish(store, Path(folder), wanted, Progress(), workers=2, now=_now())
     store.close()
-    print(json.dumps(max(peak_mb(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)))
 
 
 if __name__ == "__main__":

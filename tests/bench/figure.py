@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from rich.table import Table
 
 from geoplatform.progress import Progress, Step
 
-_STATUS = Path("/proc/self/status")
+_LOOKS_A_SECOND = 5
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,39 @@ def seconds(work: Callable[[], object]) -> float:
 
 def peak_mb() -> float:
     """Peak resident memory of this process, MB (VmHWM: since it became this program, not since it was forked)."""
-    told = dict(line.split(":", 1) for line in _STATUS.read_text().splitlines())
-    return int(told["VmHWM"].split()[0]) / 1000
+    return _peak_mb(Path("/proc/self"))
+
+
+def run(command: list[str]) -> tuple[float, float]:
+    """Wall-clock seconds that a command takes, and the peak resident memory of the hungriest of all its processes, MB.
+
+    Raises CalledProcessError. What a process takes in the last fifth of a second of its life may be missed.
+    """
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    peak = 0.0
+    while process.poll() is None:
+        peak = max([peak, *map(_peak_mb, _of_session(process.pid))])
+        time.sleep(1 / _LOOKS_A_SECOND)
+    took = time.monotonic() - began
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return took, peak
+
+
+def _of_session(number: int) -> Iterator[Path]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(ProcessLookupError):
+            if os.getsid(int(folder.name)) == number:
+                yield folder
+
+
+def _peak_mb(process: Path) -> float:
+    try:
+        told = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return int(told["VmHWM"].split()[0]) / 1000 if "VmHWM" in told else 0.0
 
 
 def paired(times: int, *works: Callable[[], float]) -> list[float]:

@@ -53,6 +53,10 @@ class Press:
     def manifest(self, dataset: str, release: str = RELEASE) -> dict:
         return json.loads(self.file(dataset, "manifest.json", release).read_text())
 
+    def rows(self, dataset: str, name: str) -> int:
+        """How many the manifest says a file has."""
+        return next(file["rows"] for file in self.manifest(dataset)["files"] if file["name"] == name)
+
     def ids(self, licence: str) -> set[str]:
         """Of the places that files of this licence must hold, asked of the private tables."""
         return {

@@ -7,6 +7,7 @@ import gzip
 import json
 import sqlite3
 import subprocess
+import warnings
 import zipfile
 from contextlib import closing
 from xml.etree import ElementTree
@@ -17,7 +18,7 @@ import pytest
 import shapely
 
 from exports.datasets import NAMES, described
-from exports.formats import FORMATS
+from exports.formats import FORMATS, gdal
 from tests.exports.conftest import ODD_NAMES, RELEASE
 
 LICENCES = ("CC-BY-NC-SA-4.0", "CC0-1.0", "ODbL-1.0")
@@ -88,14 +89,14 @@ def test_odd_names_come_through_as_they_are(released, form):
 
 def test_gdal_tells_types_and_the_coordinate_system(released):
     for ending in (".gpkg", ".fgb"):
-        info = pyogrio.read_info(source(released, "ODbL-1.0", ending))
+        info = pyogrio.read_info(source(released, "ODbL-1.0", ending), layer=0)
         assert info["crs"] == "EPSG:4326"
         types = dict(zip(info["fields"], info["dtypes"], strict=True))
         assert types["version"] == "int32"
         assert types["distance_m"] == "float64"
         assert types["created_on"].startswith("datetime64")
         assert info["geometry_type"] == "Point"
-    assert pyogrio.read_info(released.file("communes", "communes.gpkg"))["geometry_type"] == "MultiPolygon"
+    assert pyogrio.read_info(released.file("communes", "communes.gpkg"), layer=0)["geometry_type"] == "MultiPolygon"
 
 
 def test_a_geopackage_explains_its_columns(released):
@@ -126,6 +127,9 @@ def test_a_geopackage_holds_its_looks_where_qgis_seeks_them(released, name, titl
     assert all(row[4:] == (dataset, "geom") for row in rows)
     assert all("<qgis" in row[1] and "StyledLayerDescriptor" in row[2] for row in rows)
     assert data_type == "attributes"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of more layers than one
+        assert gdal.count(released.file(dataset, f"{name}.gpkg")) == released.rows(dataset, f"{name}.gpkg")
 
 
 def test_a_shapefile_has_names_of_its_own_and_says_its_encoding(released):

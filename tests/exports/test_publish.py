@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -218,15 +218,30 @@ def test_a_full_disk_is_named_with_the_file_and_nothing_is_published(press, most
 
 
 def limited(press: Press, most: int) -> None:
-    """Publish while no file may be larger than so many bytes: as a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    """Publish in a process whose files, and its writers', may have so many bytes at most: as on a disk that is full."""
+    command = [sys.executable, "-c", LIMITED, press.database.url(EXPORTER), str(press.folder), str(most)]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, check=True, timeout=300).stdout
+    if told:
+        message, file = json.loads(told)
+        raise ExportFailed(message, file=file)
+
+
+LIMITED = f"""
+import datetime as dt, json, resource, signal, sys
+from pathlib import Path
+from exports.publishing import Wanted, publish
+from geoplatform.errors import ExportFailed
+from geoplatform.progress import Progress
+from geoplatform.store.engine import Store
+if __name__ == "__main__":
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)
+    now = dt.datetime.fromisoformat("{NOW.isoformat()}")
     try:
-        press.publish()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, old)
+        publish(Store(sys.argv[1]), Path(sys.argv[2]), Wanted(), Progress(), workers=2, now=now)
+    except ExportFailed as error:
+        print(json.dumps([str(error), error.facts["file"]]))
+"""
 
 
 def test_a_writer_that_dies_is_told_and_nothing_is_published(press, monkeypatch):
