@@ -30,7 +30,7 @@ lint: $(STAMPS)/test ## Check style and types (ruff, mypy --strict)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(STAMPS)/test ## Measure against named peers, one table of ratios
+bench: $(STAMPS)/test $(STAMPS)/readers ## Measure against named peers, one table of ratios
 	@$(BIN)/python -m tests.bench $(JOBS)
 
 bless: $(STAMPS)/test ## Write what is made and committed anew: the compiled translations (look at the difference)
@@ -41,7 +41,7 @@ lock: $(STAMPS)/test ## Lock the dependencies of pyproject.toml anew
 	  extra="--extra build"; test $$name = test && extra="--all-extras -c $(LOCKS)/run.txt"; \
 	  env -u PIP_FIND_LINKS $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \
 	    $$extra -o $(LOCKS)/$$name.txt pyproject.toml; done
-	@for name in $(HARVESTERS); do \
+	@for name in $(HARVESTERS) files; do \
 	  env -u PIP_FIND_LINKS $(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header \
 	    -o $(LOCKS)/$$name.txt $(LOCKS)/$$name.in; done
 

@@ -28,6 +28,14 @@ _PEERS = {
     "fgb": ("FlatGeobuf", ".fgb", []),
     "shp": ("ESRI Shapefile", ".shp", []),
 }
+_GEOPANDAS = """
+import sys, geopandas, psycopg, sqlalchemy
+url, query, target = sys.argv[1:]
+with sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url)).connect() as connection:
+    frame = geopandas.read_postgis(sqlalchemy.text(query), connection, geom_col="geom")
+frame.to_parquet(target, schema_version="1.1.0", write_covering_bbox=True, compression="zstd", index=False)
+"""
+_READERS = Path(__file__).parents[2] / ".setup" / "readers.venv" / "bin" / "python"
 _MEMORY_GOAL_MB = 400
 _VIEWS = {"places": "place_items", "communes": "communes"}
 
@@ -46,6 +54,10 @@ def figures(bench: Bench) -> Iterator[Figure]:
                 whole += theirs
                 ours, _ = _ours(bench, database, [dataset], [name])
                 yield Figure("exports", f"{dataset} as {FORMATS[name].title}", ours, "ogr2ogr", theirs, "s")
+        theirs, their_memory = _geopandas(bench, database)
+        ours, memory = _ours(bench, database, ["places"], ["parquet"])
+        yield Figure("exports", "places as GeoParquet", ours, "geopandas", theirs, "s")
+        yield Figure("exports", "places as GeoParquet, peak memory", memory, "geopandas", their_memory, "MB")
         ours, memory = _ours(bench, database, list(_VIEWS), list(_PEERS))
         yield Figure("exports", "these two in these five formats at once", ours, "the sum of ogr2ogr's", whole, "s")
         yield Figure("exports", "peak memory of the hungriest process", memory, "the goal", _MEMORY_GOAL_MB, "MB")
@@ -61,21 +73,24 @@ def figures(bench: Bench) -> Iterator[Figure]:
 def _theirs(bench: Bench, database: Database, dataset: str, driver: str, ending: str, options: list[str]) -> float:
     folder = bench.folder / "ogr"
     folder.mkdir()
-    view = f"published.{_VIEWS[dataset]}"
-    columns = ", ".join(
-        [*(column.name for column in cutting.filed(dataset).columns if column.name != "postal_codes"), "geom"]
-    )
     source = f"PG:{database.url}"
     command = ["ogr2ogr", "-q", "-f", driver, str(folder / f"out{ending}"), source, "-nln", dataset, *options]
-    took = seconds(
-        lambda: subprocess.run(
-            [*command, "-sql", f"SELECT {columns} FROM {view}"],
-            check=True,
-            capture_output=True,
-        )
-    )
+    took = seconds(lambda: subprocess.run([*command, "-sql", _rows(dataset)], check=True, capture_output=True))
     shutil.rmtree(folder)
     return took
+
+
+def _rows(dataset: str) -> str:
+    """The query that a peer reads: the columns that we publish, from the view that we publish."""
+    columns = [column.name for column in cutting.filed(dataset).columns if column.name != "postal_codes"]
+    return f"SELECT {', '.join([*columns, 'geom'])} FROM published.{_VIEWS[dataset]}"
+
+
+def _geopandas(bench: Bench, database: Database) -> tuple[float, float]:
+    target = bench.folder / "peer.parquet"
+    measured = run([str(_READERS), "-c", _GEOPANDAS, database.url, _rows("places"), str(target)])
+    target.unlink()
+    return measured
 
 
 def _tippecanoe(bench: Bench, database: Database) -> float:
