@@ -14,7 +14,6 @@ import secrets
 import shutil
 import signal
 import sys
-import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -26,14 +25,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from geoplatform import __version__, embedded
+from geoplatform import __version__, access, embedded
 from geoplatform.companion import beside
 from geoplatform.config import Settings
 from geoplatform.errors import GeoplatformError, Misuse
 from geoplatform.model import MAX_ZOOM
 from geoplatform.progress import progress_for
 from geoplatform.session import ADMIN, LOADER, OWNER, WEB, Session
-from geoplatform.store import looks, readers, tokens, vintages
+from geoplatform.store import looks, readers, vintages
 from geoplatform.store import tiles as tile_store
 from geoplatform.store.tiles import Layer
 from geoplatform.tiles import TileCache, Tiles, pyramid
@@ -412,49 +411,8 @@ def batched(items: Iterable[T], count: int) -> Iterator[list[T]]:
         yield some
 
 
-def _label(_: click.Context, __: click.Parameter, value: str) -> str:
-    if not 1 <= len(value.strip()) <= 100:
-        raise click.BadParameter("is not a text of 1 to 100 signs")
-    return value.strip()
-
-
-@main.group("token")
-def token_group() -> None:
-    """Keys for programs that submit places."""
-
-
-@token_group.command("create")
-@click.option("--label", required=True, callback=_label, help="Who or what will use it; stands in the change log.")
-@click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires; never without this.")
-@click.pass_obj
-def token_create(session: Session, label: str, days: int | None) -> None:
-    """Make a key and print it: it is shown this once and kept nowhere."""
-    secret = "gp_" + secrets.token_urlsafe(32)
-    now = dt.datetime.now(dt.UTC)
-    expires_at = now + dt.timedelta(days=days) if days else None
-    with session.store(OWNER).transaction() as connection:
-        tokens.issue(connection, uuid.uuid4(), secret, label, now, expires_at)
-    click.echo(secret)
-
-
-@token_group.command("list")
-@click.pass_obj
-def token_list(session: Session) -> None:
-    """List keys by label; the secrets are not kept."""
-    with session.store(OWNER).reading() as connection:
-        for row in tokens.every(connection):
-            state = "revoked" if row.revoked_at else f"expires {row.expires_at:%Y-%m-%d}" if row.expires_at else "valid"
-            click.echo(f"{row.id}  {row.label}  {state}")
-
-
-@token_group.command("revoke")
-@click.argument("identifier", type=click.UUID)
-@click.pass_obj
-def token_revoke(session: Session, identifier: uuid.UUID) -> None:
-    """Make a key useless from now on."""
-    with session.store(OWNER).transaction() as connection:
-        tokens.revoke(connection, identifier, dt.datetime.now(dt.UTC))
-
+for command in access.COMMANDS:
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

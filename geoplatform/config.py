@@ -7,11 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from geoplatform.errors import Misuse
+from geoplatform.model import DEFAULT_LICENCE, Licence
 
 PREFIX = "GEOPLATFORM_"
 _MAILBOX = re.compile("[A-Za-z0-9._+-]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+")
+_MAIL_SCHEMES = ("smtp", "smtp+starttls", "smtps")
 _LOCATION = re.compile("/([A-Za-z0-9_.-]+/)+")
 
 
@@ -27,6 +30,8 @@ class Settings:
     written and served from, None to serve none. `accel`: the internal location of nginx that sends the files of
     releases in our place (deploy/nginx), None to send them ourselves. `publisher`: who answers for the open data, by name;
     `contact`: an e-mail address for questions about them, None to name only the site.
+    `smtp_url`: the mail server (geoplatform.mail), None to put messages into `data_dir/outbox`; `mail_from`: who sends them.
+    `default_licence`: SPDX identifier of the licence of contributions that name none.
     """
 
     data_dir: Path
@@ -41,9 +46,13 @@ class Settings:
     public_url: str | None = None
     publisher: str = "La carte de ma commune"
     contact: str | None = None
+    smtp_url: str | None = None
+    mail_from: str = "carte@localhost.localdomain"
+    default_licence: Licence = DEFAULT_LICENCE
     submit_rate: str = "120 per minute"
     read_rate: str = "1200 per minute"
     tile_rate: str = "6000 per minute"
+    mail_rate: str = "10 per minute"
     trusted_proxies: int = 0
     statement_timeout_ms: int = 10_000
 
@@ -81,6 +90,25 @@ class Settings:
                 raise Misuse(f"{PREFIX}{name}={raw!r} is not an e-mail address", variable=PREFIX + name, value=raw)
             return raw
 
+        def mail_server(name: str) -> str | None:
+            raw = text(name)
+            if raw is not None:
+                try:
+                    parts = urlsplit(raw)
+                    usable = parts.scheme in _MAIL_SCHEMES and bool(parts.hostname) and parts.port != 0
+                except ValueError:
+                    usable = False
+                if not usable:  # it may hold a password: it is not told
+                    raise Misuse(f"{PREFIX}{name} is not like smtps://user:password@host:465", variable=PREFIX + name)
+            return raw
+
+        def licence(name: str) -> Licence:
+            raw = text(name)
+            if raw is not None and raw not in list(Licence):
+                known = ", ".join(Licence)
+                raise Misuse(f"{PREFIX}{name}={raw!r} is not one of {known}", variable=PREFIX + name, value=raw)
+            return Licence(raw) if raw else DEFAULT_LICENCE
+
         data_dir = Path(text("DATA") or "data").absolute()
         tile_folder = text("TILES") or str(data_dir / "tiles")
         return cls(
@@ -96,9 +124,13 @@ class Settings:
             public_url=(text("PUBLIC_URL") or "").rstrip("/") or None,
             publisher=text("PUBLISHER") or cls.publisher,
             contact=mailbox("CONTACT"),
+            smtp_url=mail_server("SMTP_URL"),
+            mail_from=mailbox("MAIL_FROM") or cls.mail_from,
+            default_licence=licence("DEFAULT_LICENCE"),
             submit_rate=text("SUBMIT_RATE") or cls.submit_rate,
             read_rate=text("READ_RATE") or cls.read_rate,
             tile_rate=text("TILE_RATE") or cls.tile_rate,
+            mail_rate=text("MAIL_RATE") or cls.mail_rate,
             trusted_proxies=whole("TRUSTED_PROXIES", 0, 0, 8),
             statement_timeout_ms=whole("STATEMENT_TIMEOUT_MS", cls.statement_timeout_ms, 100, 600_000),
         )
@@ -118,9 +150,13 @@ class Settings:
             "PUBLIC_URL": self.public_url or "",
             "PUBLISHER": self.publisher,
             "CONTACT": self.contact or "",
+            "SMTP_URL": self.smtp_url or "",
+            "MAIL_FROM": self.mail_from,
+            "DEFAULT_LICENCE": self.default_licence.value,
             "SUBMIT_RATE": self.submit_rate,
             "READ_RATE": self.read_rate,
             "TILE_RATE": self.tile_rate,
+            "MAIL_RATE": self.mail_rate,
             "TRUSTED_PROXIES": str(self.trusted_proxies),
             "STATEMENT_TIMEOUT_MS": str(self.statement_timeout_ms),
         }

@@ -14,8 +14,8 @@ from geoplatform.model import Commune, Place
 #: Columns of a place in flat files, in order. `longitude` and `latitude` are apart, never one "lon,lat" column,
 #: which data.gouv.fr's reader takes for lat,lon.
 PLACE_COLUMNS = (
-    "id", "kind", "category", "name", "description", "address", "phone", "website", "opening_hours", "licence",
-    "source", "source_name", "longitude", "latitude", "verdict", "commune_code", "commune_name", "distance_m",
+    "id", "kind", "category", "name", "description", "address", "phone", "website", "opening_hours", "stage", "starts_on",
+    "ends_on", "licence", "source", "source_name", "longitude", "latitude", "verdict", "commune_code", "commune_name", "distance_m",
     "vintage", "version", "created_on", "modified_on",
 )  # fmt: skip
 #: As regular expressions: how a cell begins that a spreadsheet runs, and what begins so and is none.
@@ -36,6 +36,9 @@ def place_row(place: Place) -> dict[str, Any]:
         "phone": place.phone,
         "website": place.website,
         "opening_hours": place.opening_hours,
+        "stage": place.stage,
+        "starts_on": place.starts_on and place.starts_on.isoformat(),
+        "ends_on": place.ends_on and place.ends_on.isoformat(),
         "licence": str(place.licence),
         "source": str(place.source),
         "source_name": place.source_name,

@@ -56,13 +56,21 @@ class UnknownVintage(BadParameter):
     """No vintage of this year or day is kept. Facts: `allowed`, the years that are."""
 
 
-class BadPlace(GeoplatformError):
-    """A submitted place breaks its rules. `problems` lists every field at fault, not the first."""
+class BadBody(GeoplatformError):
+    """What was submitted breaks its rules. `problems` lists every field at fault, not the first."""
 
     def __init__(self, problems: list[BadParameter]) -> None:
         named = "; ".join(str(problem) for problem in problems)
         super().__init__(named, problems=[str(problem) for problem in problems])
         self.problems = problems
+
+
+class BadPlace(BadBody):
+    """A submitted place breaks its rules."""
+
+
+class Unfit(BadParameter):
+    """A value has the right form, and cannot be taken: it names nothing, or contradicts another."""
 
 
 class BadMediaType(BadParameter):
@@ -125,6 +133,18 @@ class NotAuthorised(GeoplatformError):
 
 class NotAllowed(GeoplatformError):
     """Who it is is known, and may not do this."""
+
+
+class Conflict(GeoplatformError):
+    """It cannot be done in the state that this is in. Facts: perhaps `candidates`."""
+
+
+class TooMany(GeoplatformError):
+    """Somebody asks more often than they may."""
+
+
+class MailFailed(GeoplatformError):
+    """A message could not be handed to the mail server, or written."""
 
 
 class Outdated(GeoplatformError):

@@ -8,14 +8,13 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-import unicodedata
 import uuid
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from geoplatform.errors import BadParameter, BadPlace, BadPoint, BadTile, UnknownCommune
+from geoplatform.reading import Reading
 
 #: INSEE code of a commune: five signs, `2A`/`2B` for Corsica (INSEE, Code officiel géographique).
 COMMUNE_CODE = re.compile(r"(?:\d{2}|2[AB])\d{3}", re.ASCII)
@@ -74,6 +73,32 @@ class Visibility(StrEnum):
     PUBLIC = "public"
     COMMUNE = "commune"
     PRIVATE = "private"
+
+
+class Stage(StrEnum):
+    """How far a project has come."""
+
+    IDEA = "idea"
+    PLANNED = "planned"
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+
+
+class Scope(StrEnum):
+    """What a citizen's token may do."""
+
+    READ = "read"
+    CONTRIBUTE = "contribute"
+    MODERATE = "moderate"
+
+
+class Purpose(StrEnum):
+    """What a citizen is asked to agree to."""
+
+    PUBLICATION = "publication"
+    CREDIT = "credit"
+    DIGEST = "digest"
 
 
 class Verdict(StrEnum):
@@ -268,13 +293,14 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A category of places with its labels and its counterpart in OpenStreetMap."""
+    """A category of places with its labels and its counterparts in OpenStreetMap and schema.org."""
 
     code: str
     kind: Kind
     label_fr: str
     label_en: str
     osm_tag: str | None
+    schema_org: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +316,9 @@ class Place:
     phone: str | None
     website: str | None
     opening_hours: str | None
+    stage: Stage | None
+    starts_on: dt.date | None
+    ends_on: dt.date | None
     licence: Licence
     source: Source
     source_name: str | None
@@ -317,15 +346,21 @@ class Submission:
     phone: str | None = None
     website: str | None = None
     opening_hours: str | None = None
+    stage: Stage | None = None
+    starts_on: dt.date | None = None
+    ends_on: dt.date | None = None
     licence: Licence = DEFAULT_LICENCE
     visibility: Visibility = Visibility.PUBLIC
     source: Source = field(default=Source.CITIZEN)
 
     @classmethod
-    def from_feature(cls, feature: object, new_id: uuid.UUID) -> Submission:
+    def from_feature(
+        cls, feature: object, new_id: uuid.UUID, licence: Licence = DEFAULT_LICENCE, *, may_be_private: bool = False
+    ) -> Submission:
         """The submission a GeoJSON Feature (RFC 7946 §3.2) describes.
 
-        `new_id` serves unless the feature brings a UUID of its own (which makes a retry harmless).
+        `new_id` serves unless the feature brings a UUID of its own (which makes a retry harmless); `licence`, unless it
+        names one; `may_be_private`, if somebody will be able to see the place again.
         BadPlace lists every field at fault: wrong type, unknown kind or licence, text too long,
         a website that is not http(s), a property nobody knows, a position that is none.
         """
@@ -334,17 +369,20 @@ class Submission:
         properties = feature.get("properties")
         if not isinstance(properties, dict):
             raise BadPlace([BadParameter("properties", properties, "is not an object")])
-        reading = _Reading(properties)
+        reading = Reading(properties, "properties.")
         values: dict[str, Any] = {
             "kind": reading.choice("kind", Kind, required=True),
-            "name": reading.text("name", _NAME_MAX, required=True),
+            "name": reading.name("name", _NAME_MAX, required=True),
             "category": reading.text("category", 60),
             "description": reading.text("description", _TEXT_MAX, lines=True),
             "address": reading.text("address", _SHORT_MAX, lines=True),
             "phone": reading.text("phone", 40),
-            "website": reading.website("website"),
-            "opening_hours": reading.text("opening_hours", _SHORT_MAX),
-            "licence": reading.choice("licence", Licence) or DEFAULT_LICENCE,
+            "website": reading.website("website", _SHORT_MAX),
+            "opening_hours": reading.opening_hours("opening_hours", _SHORT_MAX),
+            "stage": reading.choice("stage", Stage),
+            "starts_on": reading.day("starts_on"),
+            "ends_on": reading.day("ends_on"),
+            "licence": reading.choice("licence", Licence) or licence,
             "visibility": reading.choice("visibility", Visibility) or Visibility.PUBLIC,
             "id": reading.identifier(feature.get("id"), new_id),
         }
@@ -352,7 +390,13 @@ class Submission:
             values["position"] = LonLat.from_geojson(feature.get("geometry"))
         except BadPoint as wrong:
             reading.problems.append(wrong)
-        if values["visibility"] is Visibility.PRIVATE:
+        if values["kind"] not in (None, Kind.PROJECT):
+            for name in ("stage", "starts_on", "ends_on"):
+                if values[name] is not None:
+                    reading.refuse(name, str(values[name]), "is for projects")
+        if values["starts_on"] and values["ends_on"] and values["ends_on"] < values["starts_on"]:
+            reading.refuse("ends_on", str(values["ends_on"]), f"is before the first day, {values['starts_on']}")
+        if values["visibility"] is Visibility.PRIVATE and not may_be_private:
             reading.refuse("visibility", "private", "needs an account: nobody could see the place again")
         reading.refuse_others()
         if reading.problems:
@@ -362,86 +406,6 @@ class Submission:
 
 def _kind_of(value: object) -> object:
     return value.get("type") if isinstance(value, dict) else type(value).__name__
-
-
-class _Reading:
-    """Reads properties one by one and gathers what is wrong with them."""
-
-    def __init__(self, properties: dict[str, Any]) -> None:
-        self.properties = properties
-        self.problems: list[BadParameter] = []
-        self.asked: set[str] = set()
-
-    def refuse(self, name: str, value: object, reason: str) -> None:
-        self.problems.append(BadParameter(f"properties.{name}", value, reason))
-
-    def text(self, name: str, longest: int, *, required: bool = False, lines: bool = False) -> str | None:
-        self.asked.add(name)
-        value = self.properties.get(name)
-        if value is None or (isinstance(value, str) and not value.strip()):
-            if required:
-                self.refuse(name, value, "is required")
-            return None
-        if not isinstance(value, str):
-            self.refuse(name, value, "is not a text")
-            return None
-        value = value.strip()
-        if len(value) > longest:
-            self.refuse(name, value[:40] + "…", f"has {len(value)} signs, {longest} are allowed")
-            return None
-        bad = next((sign for sign in value if _forbidden(sign, lines)), None)
-        if bad is not None:
-            self.refuse(name, value[:40], f"holds the control character U+{ord(bad):04X}")
-            return None
-        if not any(unicodedata.category(sign)[0] in "LNSP" for sign in value):
-            self.refuse(name, value[:40], "holds nothing that can be seen")
-            return None
-        return value
-
-    def choice(self, name: str, choices: type[StrEnum], *, required: bool = False) -> StrEnum | None:
-        self.asked.add(name)
-        value = self.properties.get(name)
-        if value is None and not required:
-            return None
-        allowed = [str(choice) for choice in choices]
-        if value not in allowed:
-            self.refuse(name, value, "is not one of " + ", ".join(allowed))
-            return None
-        return choices(value)
-
-    def website(self, name: str) -> str | None:
-        value = self.text(name, _SHORT_MAX)
-        if value is None:
-            return None
-        address = web_address(value)
-        if address is None:
-            self.refuse(name, value, "is not an http or https address")
-        return address
-
-    def identifier(self, value: object, otherwise: uuid.UUID) -> uuid.UUID:
-        if value is None:
-            return otherwise
-        try:
-            return uuid.UUID(value if isinstance(value, str) else "")
-        except ValueError:
-            self.problems.append(BadParameter("id", value, "is not a UUID"))
-            return otherwise
-
-    def refuse_others(self) -> None:
-        for name in sorted(set(self.properties) - self.asked, key=str):
-            self.refuse(name, self.properties[name], "is not a property of a place")
-
-
-def web_address(text: str) -> str | None:
-    """The text as an absolute http(s) URL with its scheme in small letters; None if it is none."""
-    if any(sign.isspace() for sign in text):
-        return None
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        return None
-    return parts.scheme + text[len(parts.scheme) :] if usable else None
 
 
 def new_place_id(day: dt.date, noise: bytes) -> uuid.UUID:
@@ -454,12 +418,3 @@ def new_place_id(day: dt.date, noise: bytes) -> uuid.UUID:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return uuid.UUID(int=value)
-
-
-def _forbidden(sign: str, lines: bool) -> bool:
-    code = ord(sign)
-    if sign in "\n\r\t":
-        return not lines
-    if 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069:  # they make a text read otherwise than it is
-        return True
-    return code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code <= 0xDFFF or code in (0xFFFE, 0xFFFF)

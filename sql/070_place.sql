@@ -52,36 +52,63 @@ CREATE TABLE geoplatform.category (
     kind text NOT NULL CHECK (kind IN ('merchant', 'service', 'association', 'project')),
     label_fr text NOT NULL,
     label_en text NOT NULL,
-    osm_tag text,
+    osm_tag text CHECK (osm_tag ~ '^[a-z_]+=[a-z_]+$'),
+    schema_org text NOT NULL CHECK (schema_org ~ '^[A-Z][A-Za-z]+$'),
     UNIQUE (code, kind)
 );
 COMMENT ON TABLE geoplatform.category IS 'What sort of merchant, service, association or project.';
 COMMENT ON COLUMN geoplatform.category.osm_tag IS 'The OpenStreetMap tag that means the same, key=value.';
+COMMENT ON COLUMN geoplatform.category.schema_org IS 'The narrowest type of schema.org that holds for it.';
 
-INSERT INTO geoplatform.category (code, kind, label_fr, label_en, osm_tag) VALUES
-    ('bakery', 'merchant', 'Boulangerie', 'Bakery', 'shop=bakery'),
-    ('grocery', 'merchant', 'Épicerie', 'Grocery', 'shop=convenience'),
-    ('market', 'merchant', 'Marché', 'Market', 'amenity=marketplace'),
-    ('restaurant', 'merchant', 'Restaurant', 'Restaurant', 'amenity=restaurant'),
-    ('cafe', 'merchant', 'Café', 'Café', 'amenity=cafe'),
-    ('garage', 'merchant', 'Garage', 'Garage', 'shop=car_repair'),
-    ('bookshop', 'merchant', 'Librairie', 'Bookshop', 'shop=books'),
-    ('producer', 'merchant', 'Producteur', 'Producer', 'shop=farm'),
-    ('town_hall', 'service', 'Mairie', 'Town hall', 'amenity=townhall'),
-    ('nursery', 'service', 'Crèche', 'Nursery', 'amenity=childcare'),
-    ('school', 'service', 'École', 'School', 'amenity=school'),
-    ('library', 'service', 'Bibliothèque', 'Library', 'amenity=library'),
-    ('health', 'service', 'Santé', 'Health', 'amenity=doctors'),
-    ('post_office', 'service', 'Bureau de poste', 'Post office', 'amenity=post_office'),
-    ('theatre', 'association', 'Théâtre', 'Theatre', 'club=theatre'),
-    ('music', 'association', 'Musique', 'Music', 'amenity=music_school'),
-    ('shared_garden', 'association', 'Jardin partagé', 'Shared garden', 'leisure=garden'),
-    ('sport', 'association', 'Sport', 'Sport', 'club=sport'),
-    ('solidarity', 'association', 'Solidarité', 'Solidarity', 'office=association'),
-    ('culture_project', 'project', 'Projet culturel', 'Cultural project', NULL),
-    ('energy_project', 'project', 'Projet d’énergie citoyenne', 'Citizen energy project', NULL),
-    ('mobility_project', 'project', 'Projet de mobilité', 'Mobility project', NULL),
-    ('food_project', 'project', 'Projet alimentaire', 'Food project', NULL);
+INSERT INTO geoplatform.category (code, kind, label_fr, label_en, osm_tag, schema_org) VALUES
+    ('bakery', 'merchant', 'Boulangerie', 'Bakery', 'shop=bakery', 'Bakery'),
+    ('grocery', 'merchant', 'Épicerie', 'Grocery', 'shop=convenience', 'GroceryStore'),
+    ('market', 'merchant', 'Marché', 'Market', 'amenity=marketplace', 'Store'),
+    ('butcher', 'merchant', 'Boucherie', 'Butcher', 'shop=butcher', 'Store'),
+    ('greengrocer', 'merchant', 'Primeur', 'Greengrocer', 'shop=greengrocer', 'GroceryStore'),
+    ('restaurant', 'merchant', 'Restaurant', 'Restaurant', 'amenity=restaurant', 'Restaurant'),
+    ('cafe', 'merchant', 'Café', 'Café', 'amenity=cafe', 'CafeOrCoffeeShop'),
+    ('lodging', 'merchant', 'Hébergement', 'Lodging', 'tourism=guest_house', 'LodgingBusiness'),
+    ('garage', 'merchant', 'Garage', 'Garage', 'shop=car_repair', 'AutoRepair'),
+    ('bicycle', 'merchant', 'Vélo', 'Bicycle shop', 'shop=bicycle', 'BikeStore'),
+    ('bookshop', 'merchant', 'Librairie', 'Bookshop', 'shop=books', 'BookStore'),
+    ('pharmacy', 'merchant', 'Pharmacie', 'Pharmacy', 'amenity=pharmacy', 'Pharmacy'),
+    ('hairdresser', 'merchant', 'Coiffure', 'Hairdresser', 'shop=hairdresser', 'HairSalon'),
+    ('clothes', 'merchant', 'Vêtements', 'Clothes', 'shop=clothes', 'ClothingStore'),
+    ('hardware', 'merchant', 'Quincaillerie', 'Hardware', 'shop=hardware', 'HardwareStore'),
+    ('florist', 'merchant', 'Fleuriste', 'Florist', 'shop=florist', 'Florist'),
+    ('second_hand', 'merchant', 'Seconde main', 'Second hand', 'shop=second_hand', 'Store'),
+    ('producer', 'merchant', 'Producteur', 'Producer', 'shop=farm', 'Store'),
+    ('craft', 'merchant', 'Artisanat', 'Craft', 'shop=craft', 'LocalBusiness'),
+    ('town_hall', 'service', 'Mairie', 'Town hall', 'amenity=townhall', 'CityHall'),
+    ('nursery', 'service', 'Crèche', 'Nursery', 'amenity=childcare', 'ChildCare'),
+    ('school', 'service', 'École', 'School', 'amenity=school', 'School'),
+    ('library', 'service', 'Bibliothèque', 'Library', 'amenity=library', 'Library'),
+    ('health', 'service', 'Santé', 'Health', 'amenity=doctors', 'MedicalClinic'),
+    ('post_office', 'service', 'Bureau de poste', 'Post office', 'amenity=post_office', 'PostOffice'),
+    ('community_centre', 'service', 'Maison de quartier', 'Community centre', 'amenity=community_centre', 'CivicStructure'),
+    ('employment', 'service', 'Emploi', 'Employment', 'office=employment_agency', 'EmploymentAgency'),
+    ('sports_centre', 'service', 'Équipement sportif', 'Sports centre', 'leisure=sports_centre', 'SportsActivityLocation'),
+    ('playground', 'service', 'Aire de jeux', 'Playground', 'leisure=playground', 'Playground'),
+    ('recycling', 'service', 'Recyclage', 'Recycling', 'amenity=recycling', 'RecyclingCenter'),
+    ('drinking_water', 'service', 'Eau potable', 'Drinking water', 'amenity=drinking_water', 'CivicStructure'),
+    ('toilets', 'service', 'Toilettes', 'Toilets', 'amenity=toilets', 'PublicToilet'),
+    ('theatre', 'association', 'Théâtre', 'Theatre', 'club=theatre', 'TheaterGroup'),
+    ('music', 'association', 'Musique', 'Music', 'amenity=music_school', 'MusicGroup'),
+    ('culture', 'association', 'Culture', 'Culture', 'club=culture', 'PerformingGroup'),
+    ('shared_garden', 'association', 'Jardin partagé', 'Shared garden', 'leisure=garden', 'Organization'),
+    ('sport', 'association', 'Sport', 'Sport', 'club=sport', 'SportsOrganization'),
+    ('solidarity', 'association', 'Solidarité', 'Solidarity', 'office=association', 'NGO'),
+    ('environment', 'association', 'Environnement', 'Environment', 'club=nature', 'NGO'),
+    ('repair', 'association', 'Atelier de réparation', 'Repair workshop', 'amenity=workshop', 'Organization'),
+    ('parents', 'association', 'Parents et enfants', 'Parents and children', 'club=parents', 'Organization'),
+    ('culture_project', 'project', 'Projet culturel', 'Cultural project', NULL, 'Project'),
+    ('energy_project', 'project', 'Projet d’énergie citoyenne', 'Citizen energy project', NULL, 'Project'),
+    ('mobility_project', 'project', 'Projet de mobilité', 'Mobility project', NULL, 'Project'),
+    ('food_project', 'project', 'Projet alimentaire', 'Food project', NULL, 'Project'),
+    ('housing_project', 'project', 'Projet d’habitat', 'Housing project', NULL, 'Project'),
+    ('environment_project', 'project', 'Projet d’environnement', 'Environmental project', NULL, 'Project'),
+    ('solidarity_project', 'project', 'Projet solidaire', 'Solidarity project', NULL, 'Project');
 
 -- Whether a place may be seen by the public at all; and whether a bulk download may hold it. THE rule: the published views and
 -- the counts go by it. Single expressions and not STRICT, so that they are written into what calls them.
@@ -107,7 +134,10 @@ CREATE TABLE geoplatform.place (
     licence text NOT NULL CHECK (licence IN
         ('CC-BY-NC-SA-4.0', 'ODbL-1.0', 'etalab-2.0', 'CC-BY-SA-4.0', 'CC0-1.0', 'display-only')),
     visibility text NOT NULL DEFAULT 'public' CHECK (visibility IN ('public', 'commune', 'private')),
-    status text NOT NULL DEFAULT 'published' CHECK (status IN ('draft', 'published', 'hidden', 'deleted')),
+    status text NOT NULL DEFAULT 'published' CHECK (status IN ('held', 'published', 'withheld', 'hidden', 'deleted')),
+    stage text CHECK (stage IN ('idea', 'planned', 'running', 'done', 'stopped')),
+    starts_on date,
+    ends_on date,
     source text NOT NULL CHECK (source IN ('citizen', 'register', 'synthetic')),
     source_name text,
     version integer NOT NULL DEFAULT 1 CHECK (version > 0),
@@ -124,6 +154,8 @@ CREATE TABLE geoplatform.place (
         CASE WHEN visibility = 'public' AND status = 'published' AND abs(public.ST_Y(geom)) < 85.0511
              THEN geoplatform.quadkey(geom) END
     ) STORED,
+    CONSTRAINT place_stage_of_a_project CHECK (kind = 'project' OR (stage, starts_on, ends_on) IS NOT DISTINCT FROM (NULL, NULL, NULL)),
+    CONSTRAINT place_ends_after_it_starts CHECK (ends_on >= starts_on),
     CONSTRAINT place_category_of_its_kind FOREIGN KEY (category, kind) REFERENCES geoplatform.category (code, kind),
     CONSTRAINT place_on_earth CHECK (public.ST_X(geom) BETWEEN -180 AND 180 AND public.ST_Y(geom) BETWEEN -90 AND 90)
 );
@@ -131,6 +163,8 @@ COMMENT ON TABLE geoplatform.place IS 'A point on the map that somebody contribu
 COMMENT ON COLUMN geoplatform.place.commune_code_at_entry IS 'Where it lay when it was entered. Never changed.';
 COMMENT ON COLUMN geoplatform.place.shown_geom IS 'The position as the public may see it: none unless visibility is public.';
 COMMENT ON COLUMN geoplatform.place.shown_quadkey IS 'Where tiles show it (geoplatform.quadkey); none if they do not.';
+COMMENT ON COLUMN geoplatform.place.status IS
+    'held: waits for a referent; published; withheld: its contributor no longer agrees to publication; hidden: by a referent; deleted.';
 COMMENT ON COLUMN geoplatform.place.visibility IS 'public: the point; commune: only the commune; private: nobody but its keeper.';
 CREATE INDEX place_geom ON geoplatform.place USING gist (geom);                        -- verdicts of a new vintage
 CREATE INDEX place_shown_geom_3857 ON geoplatform.place USING gist (shown_geom_3857) WHERE shown_quadkey IS NOT NULL;  -- tiles

@@ -19,7 +19,7 @@ COMMENT ON TABLE geoplatform.change IS 'Every creation, modification and deletio
 COMMENT ON COLUMN geoplatform.change.transaction_id IS
     'Numbers are drawn before their transaction commits, so a reader could skip one: published.changes waits for the '
     'transactions that are still open (docs/adr/0005-change-log.md).';
-COMMENT ON COLUMN geoplatform.change.actor IS 'Label of the token or loader that did it. Private.';
+COMMENT ON COLUMN geoplatform.change.actor IS 'Label of the key or loader that did it, or `citizen`: which one, people.author tells.';
 CREATE INDEX change_place ON geoplatform.change (place_id, version);
 CREATE INDEX change_in_commune ON geoplatform.change (commune_code_after, seq);  -- feeds of a commune
 CREATE INDEX change_out_of_commune ON geoplatform.change (commune_code_before, seq) WHERE operation <> 'create';

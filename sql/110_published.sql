@@ -151,13 +151,14 @@ COMMENT ON VIEW published.commune_editions IS 'Communes of every vintage, past a
 COMMENT ON COLUMN published.commune_editions.vintage_id IS 'Number of the vintage in this database.';
 COMMENT ON COLUMN published.commune_editions.search_key IS 'Name as it is searched: without accents, case, hyphens and article.';
 
-CREATE VIEW published.categories AS SELECT code, kind, label_fr, label_en, osm_tag FROM geoplatform.category;
+CREATE VIEW published.categories AS SELECT code, kind, label_fr, label_en, osm_tag, schema_org FROM geoplatform.category;
 COMMENT ON VIEW published.categories IS 'Categories of places.';
 COMMENT ON COLUMN published.categories.code IS 'Code of the category.';
 COMMENT ON COLUMN published.categories.kind IS 'Kind of place it belongs to.';
 COMMENT ON COLUMN published.categories.label_fr IS 'Label in French.';
 COMMENT ON COLUMN published.categories.label_en IS 'Label in English.';
 COMMENT ON COLUMN published.categories.osm_tag IS 'OpenStreetMap tag that means the same.';
+COMMENT ON COLUMN published.categories.schema_org IS 'Type of schema.org.';
 
 -- THE rule of what the public sees of a place. Status and visibility are decided here and nowhere else.
 -- A place shown at commune level only keeps its point, address, verdict and distance to itself: `border` would put it
@@ -165,7 +166,7 @@ COMMENT ON COLUMN published.categories.osm_tag IS 'OpenStreetMap tag that means 
 CREATE VIEW published.place_editions AS
 SELECT l.vintage_id, p.id, p.fid, p.kind, p.category, p.name, p.description,
        CASE WHEN p.visibility = 'public' THEN p.address END AS address,
-       p.phone, p.website, p.opening_hours, p.licence, p.source, p.source_name,
+       p.phone, p.website, p.opening_hours, p.stage, p.starts_on, p.ends_on, p.licence, p.source, p.source_name,
        CASE WHEN p.visibility = 'public' THEN l.verdict END AS verdict,
        CASE WHEN p.visibility = 'public' THEN l.method END AS method, l.commune_code, c.name AS commune_name, c.department_code, c.region_code, c.epci_code,
        CASE WHEN p.visibility = 'public' THEN l.distance_m END AS distance_m,
@@ -182,8 +183,8 @@ COMMENT ON VIEW published.place_editions IS 'Places as the public may see them, 
 COMMENT ON COLUMN published.place_editions.vintage_id IS 'Number of the vintage in this database.';
 
 CREATE VIEW published.places AS
-SELECT id, fid, kind, category, name, description, address, phone, website, opening_hours, licence, source, source_name,
-       verdict, method, commune_code, commune_name, department_code, region_code, epci_code, distance_m, vintage,
+SELECT id, fid, kind, category, name, description, address, phone, website, opening_hours, stage, starts_on, ends_on,
+       licence, source, source_name, verdict, method, commune_code, commune_name, department_code, region_code, epci_code, distance_m, vintage,
        commune_code_at_entry, version, created_on, modified_on, geom, geom_3857, quadkey
 FROM published.place_editions
 WHERE vintage_id = (SELECT a.id FROM geoplatform.vintage AS a WHERE a.state = 'active');
@@ -198,6 +199,9 @@ COMMENT ON COLUMN published.places.address IS 'Postal address as entered.';
 COMMENT ON COLUMN published.places.phone IS 'Public telephone number.';
 COMMENT ON COLUMN published.places.website IS 'Address of its site.';
 COMMENT ON COLUMN published.places.opening_hours IS 'Opening hours in OpenStreetMap''s syntax.';
+COMMENT ON COLUMN published.places.stage IS 'How far a project has come: idea, planned, running, done or stopped.';
+COMMENT ON COLUMN published.places.starts_on IS 'First day of a project.';
+COMMENT ON COLUMN published.places.ends_on IS 'Last day of a project.';
 COMMENT ON COLUMN published.places.licence IS 'SPDX identifier of the licence its contributor chose, or display-only.';
 COMMENT ON COLUMN published.places.source IS 'citizen, register (public register data) or synthetic (demonstration).';
 COMMENT ON COLUMN published.places.source_name IS 'Name of the register or generator.';
@@ -227,7 +231,7 @@ COMMENT ON VIEW published.place_items IS 'Places that a dump or bulk download ma
 CREATE VIEW published.place_item_rows AS
 SELECT p.id, p.fid, p.kind, p.category, p.name, p.description,
        CASE WHEN p.visibility = 'public' THEN p.address END AS address,
-       p.phone, p.website, p.opening_hours, p.licence, p.source, p.source_name, p.commune_code_at_entry, p.version,
+       p.phone, p.website, p.opening_hours, p.stage, p.starts_on, p.ends_on, p.licence, p.source, p.source_name, p.commune_code_at_entry, p.version,
        (p.created_at AT TIME ZONE 'UTC')::date AS created_on,
        (p.modified_at AT TIME ZONE 'UTC')::date AS modified_on,
        p.shown_geom AS geom, p.shown_quadkey AS quadkey
@@ -319,8 +323,9 @@ SELECT l.seq, l.operation, l.place_id, l.version, (l.occurred_at AT TIME ZONE 'U
        l.commune_code_before, l.commune_code_after
 FROM geoplatform.change AS l, pg_current_snapshot() AS s
 WHERE (l.transaction_id < pg_snapshot_xmin(s) OR l.transaction_id >= pg_snapshot_xmax(s))
-  AND NOT EXISTS (SELECT FROM geoplatform.place AS p
-                  WHERE p.id = l.place_id AND (p.status IN ('draft', 'hidden') OR p.visibility = 'private'));
+  AND (l.operation = 'delete'  -- logged of what was public
+       OR NOT EXISTS (SELECT FROM geoplatform.place AS p
+                      WHERE p.id = l.place_id AND (p.status NOT IN ('published', 'deleted') OR p.visibility = 'private')));
 COMMENT ON VIEW published.changes IS 'Creations, modifications and deletions of places, numbered, without their content.';
 COMMENT ON COLUMN published.changes.seq IS 'Number of the change; grows, may skip.';
 COMMENT ON COLUMN published.changes.operation IS 'create, modify or delete.';
@@ -330,21 +335,44 @@ COMMENT ON COLUMN published.changes.occurred_on IS 'Day of the change (UTC).';
 COMMENT ON COLUMN published.changes.commune_code_before IS 'INSEE code of the commune before.';
 COMMENT ON COLUMN published.changes.commune_code_after IS 'INSEE code of the commune after.';
 
+-- Versions of the places that the public sees, those in force included. Where a place is shown at commune level only, or a version
+-- was, its position and address stay out of it.
+CREATE VIEW published.place_versions AS
+SELECT v.place_id, v.version, v.kind, v.category, v.name, v.description,
+       CASE WHEN p.visibility = 'public' AND v.visibility = 'public' THEN v.address END AS address,
+       v.phone, v.website, v.opening_hours, v.stage, v.starts_on, v.ends_on, v.licence,
+       CASE WHEN p.licence = 'display-only' THEN p.licence ELSE v.licence END <> 'display-only' AS is_item,
+       v.commune_code, (v.valid_from AT TIME ZONE 'UTC')::date AS from_on, (v.valid_to AT TIME ZONE 'UTC')::date AS until_on,
+       (CASE WHEN p.visibility = 'public' AND v.visibility = 'public' THEN v.geom END)::geometry(Point, 4326) AS geom
+FROM geoplatform.place_version AS v JOIN geoplatform.place AS p ON p.id = v.place_id
+WHERE geoplatform.is_public(p.status, p.visibility) AND geoplatform.is_public(v.status, v.visibility) AND NOT v.is_redacted
+UNION ALL
+SELECT p.id, p.version, p.kind, p.category, p.name, p.description, p.address, p.phone, p.website, p.opening_hours,
+       p.stage, p.starts_on, p.ends_on, p.licence, p.licence <> 'display-only', p.commune_code, p.modified_on, NULL, p.geom::geometry(Point, 4326)
+FROM published.places AS p;
+COMMENT ON VIEW published.place_versions IS 'Versions of places as the public may see them, without who made them.';
+COMMENT ON COLUMN published.place_versions.place_id IS 'Identifier of the place.';
+COMMENT ON COLUMN published.place_versions.is_item IS 'Whether a list or download may hold it.';
+COMMENT ON COLUMN published.place_versions.commune_code IS 'INSEE code of the commune it lay in.';
+COMMENT ON COLUMN published.place_versions.from_on IS 'Day on which this version came into force (UTC).';
+COMMENT ON COLUMN published.place_versions.until_on IS 'Day on which another one did; none for the version in force.';
+
 DO $$
 DECLARE
     shown record;
 BEGIN
     -- The other views of places and communes document their columns as these do.
     FOR shown IN
-        SELECT pair.twin, a.attname, col_description(a.attrelid, a.attnum) AS words
+        SELECT pair.twin, a.attname, col_description(a.attrelid, a.attnum) AS words  -- where a twin has none of its own
         FROM (VALUES ('published.place_editions', 'published.exportable_place_editions'),
                      ('published.places', 'published.place_editions'),
                      ('published.places', 'published.place_items'), ('published.places', 'published.place_item_rows'),
-                     ('published.places', 'published.exportable_places'),
+                     ('published.places', 'published.exportable_places'), ('published.places', 'published.place_versions'),
                      ('published.places', 'published.exportable_place_editions'),
                      ('published.communes', 'published.commune_editions')) AS pair (original, twin)
         JOIN pg_attribute AS a ON a.attrelid = pair.original::regclass AND a.attnum > 0
         JOIN pg_attribute AS b ON b.attrelid = pair.twin::regclass AND b.attname = a.attname
+             AND col_description(b.attrelid, b.attnum) IS NULL
     LOOP
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', shown.twin, shown.attname, shown.words);
     END LOOP;

@@ -1,94 +1,247 @@
--- The write path of the web for places that are there: modify and withdraw, by whoever holds an operator's key. Only what
--- citizens contributed: registers and demonstration places come and go with their loaders.
+-- The write path for places that are there: by an operator's key any citizen's place that lists hold, by a citizen those that he or she
+-- keeps. Registers and demonstration places come and go with their loaders.
 SET ROLE geoplatform_owner;
 
--- What may stand in the way, else NULL; locks the place. expected: version the caller saw, NULL for any.
-CREATE FUNCTION geoplatform.objection_to_edit(of_place uuid, expected integer) RETURNS text
+-- A line of the change log for the version that a place has now. It was public or not before, and its position and commune were these.
+CREATE FUNCTION geoplatform.log_change(of_place uuid, was_public boolean, old_geom geometry, old_commune text, actor text, by_citizen uuid)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = geoplatform, public, pg_temp
+AS $$
+DECLARE
+    p record;
+    operation text;
+BEGIN
+    SELECT q.version, q.modified_at, q.geom, is_public(q.status, q.visibility) AS shown, q.status, l.commune_code INTO p
+    FROM place AS q LEFT JOIN placement AS l ON l.place_id = q.id AND l.vintage_id = active_vintage() WHERE q.id = of_place;
+    IF by_citizen IS NOT NULL THEN
+        INSERT INTO people.author (place_id, version, citizen_id) VALUES (of_place, p.version, by_citizen);
+    END IF;
+    operation := CASE WHEN was_public AND NOT p.shown THEN 'delete' WHEN p.shown AND NOT was_public THEN 'create' ELSE 'modify' END;
+    INSERT INTO change (operation, place_id, version, occurred_at, actor, commune_code_before, commune_code_after, geom_before, geom_after)
+    VALUES (operation, of_place, p.version, p.modified_at, log_change.actor,
+            CASE WHEN operation <> 'create' THEN old_commune END, CASE WHEN operation <> 'delete' THEN p.commune_code END,
+            CASE WHEN operation <> 'create' THEN old_geom END, CASE WHEN operation <> 'delete' THEN p.geom END);
+END
+$$;
+
+-- Gives a place another status, as a version of its own. What was never public is private from its deletion on, so that nothing tells
+-- that it was there.
+CREATE FUNCTION geoplatform.set_status(of_place uuid, new_status text, at timestamptz, actor text, by_citizen uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = geoplatform, public, pg_temp
+AS $$
+DECLARE
+    p record;
+BEGIN
+    SELECT q.status, is_public(q.status, q.visibility) AS shown, q.geom, l.commune_code INTO p
+    FROM place AS q LEFT JOIN placement AS l ON l.place_id = q.id AND l.vintage_id = active_vintage() WHERE q.id = of_place FOR UPDATE OF q;
+    IF NOT FOUND OR p.status = new_status THEN
+        RETURN;
+    END IF;
+    UPDATE place AS q
+    SET status = new_status, version = q.version + 1, modified_at = set_status.at,
+        visibility = CASE WHEN new_status = 'deleted' AND p.status = 'held' THEN 'private' ELSE q.visibility END
+    WHERE q.id = of_place;
+    PERFORM log_change(of_place, p.shown, p.geom, p.commune_code, actor, by_citizen);
+END
+$$;
+
+-- What may stand in the way of a change, raised; locks the place. expected: version the caller saw, NULL for any.
+-- GP404 for a place that the caller cannot see, GP403 for one that is not his or hers, GP412 for another version.
+CREATE FUNCTION geoplatform.require_editable(of_place uuid, citizen uuid, expected integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = geoplatform, pg_temp
 AS $$
 DECLARE
     there record;
+    keeps boolean;
 BEGIN
-    SELECT p.source, p.version INTO there FROM place AS p
-    WHERE p.id = of_place AND is_item(p.status, p.visibility, p.licence) FOR UPDATE;
-    RETURN CASE WHEN NOT FOUND THEN 'unknown'
-                WHEN there.source <> 'citizen' THEN 'foreign'
-                WHEN there.version <> expected THEN 'outdated' END;
+    SELECT p.source, p.version, p.status, is_item(p.status, p.visibility, p.licence) AS listed,
+           is_public(p.status, p.visibility) AS shown, l.commune_code INTO there
+    FROM place AS p
+    LEFT JOIN placement AS l ON l.place_id = p.id AND l.vintage_id = (SELECT v.id FROM vintage AS v WHERE v.state = 'active')
+    WHERE p.id = of_place FOR UPDATE OF p;
+    keeps := FOUND AND citizen IS NOT NULL
+             AND (EXISTS (SELECT FROM people.keeper AS k WHERE k.place_id = of_place AND k.citizen_id = citizen)
+                  OR (there.shown AND people.decides(citizen, there.commune_code)));
+    IF there IS NULL OR there.status = 'deleted' OR NOT (keeps OR ((citizen IS NULL AND there.listed) OR (citizen IS NOT NULL AND there.shown))) THEN
+        PERFORM people.refuse(404, 'place', of_place::text);
+    ELSIF there.source <> 'citizen' THEN
+        PERFORM people.refuse(403, of_place || ' is no citizen''s contribution: its register or loader changes it');
+    ELSIF citizen IS NOT NULL AND NOT keeps THEN
+        PERFORM people.refuse(403, 'you do not keep this place: suggest a change instead');
+    ELSIF citizen IS NOT NULL AND there.status = 'hidden' THEN
+        PERFORM people.refuse(403, 'a referent hid this place: appeal against it first');
+    ELSIF there.version <> expected THEN
+        PERFORM people.refuse(412, format('%s has changed since version %s: read it again', of_place, expected));
+    END IF;
 END
 $$;
 
--- Gives a place another content; its position too, unless lon and lat (degrees, EPSG:4326) are NULL. An address that the editor
--- was not shown, because the place is shown at commune level, stays unless he gives another. It is placed anew on every
--- vintage whose places are kept placed, and the change is logged with both positions.
--- Returns NULL, or why nothing was done: unknown, foreign (not a citizen's), outdated (another version than expected).
--- 23503 (place_category_of_its_kind) for an unknown category.
-CREATE FUNCTION published.modify_place(
+-- Gives a place another content; its position too, unless lon and lat (degrees, EPSG:4326) are NULL. An address that a program was
+-- not shown, because the place is shown at commune level, stays unless it gives another. It is placed anew on every
+-- vintage whose places are kept placed, and the change is logged with both positions. Returns the new version.
+-- Errors as of require_editable; 23503 (place_category_of_its_kind) for an unknown category.
+CREATE FUNCTION geoplatform.change_place(
     of_place uuid, kind text, category text, name text, description text, address text, phone text, website text,
-    opening_hours text, licence text, visibility text, lon double precision, lat double precision,
-    actor text, modified_at timestamptz, expected integer)
-RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+    opening_hours text, stage text, starts_on date, ends_on date, licence text, visibility text,
+    lon double precision, lat double precision, modified_at timestamptz, actor text, by_citizen uuid)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE
 SET search_path = geoplatform, public, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    objection text := objection_to_edit(of_place, expected);
     active integer := active_vintage();
+    old record;
     new_version integer;
-    old_geom geometry;
     new_geom geometry;
-    old_commune text;
 BEGIN
-    IF objection IS NOT NULL THEN
-        RETURN objection;
-    END IF;
-    SELECT p.geom, l.commune_code INTO old_geom, old_commune
+    SELECT p.geom, l.commune_code, is_public(p.status, p.visibility) AS shown INTO old
     FROM place AS p LEFT JOIN placement AS l ON l.place_id = p.id AND l.vintage_id = active WHERE p.id = of_place;
-    new_geom := coalesce(ST_SetSRID(ST_MakePoint(lon, lat), 4326), old_geom);
+    new_geom := coalesce(ST_SetSRID(ST_MakePoint(lon, lat), 4326), old.geom);
     UPDATE place AS p
-    SET kind = modify_place.kind, category = modify_place.category, name = modify_place.name,
-        description = modify_place.description,
-        address = CASE WHEN p.visibility = 'public' THEN modify_place.address ELSE coalesce(modify_place.address, p.address) END, phone = modify_place.phone,
-        website = modify_place.website, opening_hours = modify_place.opening_hours, licence = modify_place.licence,
-        visibility = coalesce(modify_place.visibility, p.visibility), geom = new_geom, version = p.version + 1,
-        modified_at = modify_place.modified_at
+    SET kind = change_place.kind, category = change_place.category, name = change_place.name,
+        description = change_place.description,
+        address = CASE WHEN p.visibility = 'public' OR change_place.by_citizen IS NOT NULL THEN change_place.address
+                       ELSE coalesce(change_place.address, p.address) END,
+        phone = change_place.phone, website = change_place.website, opening_hours = change_place.opening_hours,
+        stage = change_place.stage, starts_on = change_place.starts_on, ends_on = change_place.ends_on,
+        licence = change_place.licence, visibility = coalesce(change_place.visibility, p.visibility), geom = new_geom,
+        version = p.version + 1, modified_at = change_place.modified_at
     WHERE p.id = of_place
     RETURNING p.version INTO new_version;
-    IF NOT ST_Equals(old_geom, new_geom) THEN
+    IF NOT ST_Equals(old.geom, new_geom) THEN
         DELETE FROM placement AS l USING vintage AS v WHERE l.place_id = of_place AND l.vintage_id = v.id AND v.is_placed;
         INSERT INTO placement (place_id, vintage_id, verdict, method, commune_code, distance_m)
         SELECT of_place, v.id, judged.verdict, judged.method, judged.commune_code, judged.distance_m
         FROM vintage AS v CROSS JOIN LATERAL place_point(new_geom, v.id) AS judged
         WHERE v.is_placed;
     END IF;
-    INSERT INTO change (operation, place_id, version, occurred_at, actor, commune_code_before, commune_code_after, geom_before, geom_after)
-    SELECT 'modify', of_place, new_version, modify_place.modified_at, modify_place.actor, old_commune, l.commune_code, old_geom, new_geom
-    FROM placement AS l WHERE l.place_id = of_place AND l.vintage_id = active;
-    RETURN NULL;
+    PERFORM log_change(of_place, old.shown, old.geom, old.commune_code, change_place.actor, change_place.by_citizen);
+    RETURN new_version;
 END
 $$;
 
--- Withdraws a place: nobody sees it any more, and the log says that it went. Returns as modify_place does.
-CREATE FUNCTION published.withdraw_place(of_place uuid, actor text, withdrawn_at timestamptz, expected integer) RETURNS text
+CREATE FUNCTION citizens.modify_place(
+    key bytea, of_place uuid, kind text, category text, name text, description text, address text, phone text, website text,
+    opening_hours text, stage text, starts_on date, ends_on date, licence text, visibility text,
+    lon double precision, lat double precision, modified_at timestamptz, expected integer)
+RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
 AS $$
 DECLARE
-    objection text := objection_to_edit(of_place, expected);
-    new_version integer;
-    old_geom geometry;
+    caller people.caller := people.caller(key, modified_at, 'contribute');
 BEGIN
-    IF objection IS NOT NULL THEN
-        RETURN objection;
-    END IF;
-    UPDATE place AS p SET status = 'deleted', version = p.version + 1, modified_at = withdrawn_at
-    WHERE p.id = of_place RETURNING p.version, p.geom INTO new_version, old_geom;
-    INSERT INTO change (operation, place_id, version, occurred_at, actor, commune_code_before, geom_before)
-    SELECT 'delete', of_place, new_version, withdrawn_at, withdraw_place.actor, l.commune_code, old_geom
-    FROM placement AS l WHERE l.place_id = of_place AND l.vintage_id = active_vintage();
-    RETURN NULL;
+    PERFORM require_editable(of_place, caller.citizen_id, expected);
+    RETURN change_place(of_place, kind, category, name, description, address, phone, website, opening_hours, stage, starts_on, ends_on,
+                        licence, visibility, lon, lat, modified_at, coalesce(caller.label, 'citizen'), caller.citizen_id);
 END
+$$;
+
+-- Deletes a place: nobody sees it any more, and the log says that it went. A place of somebody else takes a decision of two referents
+-- instead. Errors as of modify_place.
+CREATE FUNCTION citizens.delete_place(key bytea, of_place uuid, at timestamptz, expected integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
+AS $$
+DECLARE
+    caller people.caller := people.caller(key, at, 'contribute');
+BEGIN
+    PERFORM require_editable(of_place, caller.citizen_id, expected);
+    IF caller.citizen_id IS NOT NULL
+       AND NOT EXISTS (SELECT FROM people.keeper AS k WHERE k.place_id = of_place AND k.citizen_id = caller.citizen_id)
+    THEN
+        PERFORM people.refuse(403, 'you do not keep this place: report it, and two referents decide');
+    END IF;
+    PERFORM set_status(of_place, 'deleted', at, coalesce(caller.label, 'citizen'), caller.citizen_id);
+    UPDATE people.matter AS m SET state = 'withdrawn' WHERE m.place_id = of_place AND m.kind = 'first' AND m.state = 'open';
+    PERFORM purge(at, 20);  -- whoever deletes sweeps after others
+END
+$$;
+
+-- Brings an earlier version of a place back as a new one; of a deleted place its keeper, as long as deleted places are kept.
+-- Returns the new version. GP404 for no such version; GP403 and GP412 as of modify_place.
+CREATE FUNCTION citizens.restore_version(key bytea, of_place uuid, of_version integer, at timestamptz, expected integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
+AS $$
+DECLARE
+    citizen uuid := people.citizen(key, at, 'contribute');
+    old record;
+    gone record;
+BEGIN
+    SELECT p.version, p.modified_at INTO gone
+    FROM place AS p JOIN people.keeper AS k ON k.place_id = p.id AND k.citizen_id = citizen
+    WHERE p.id = of_place AND p.status = 'deleted' FOR UPDATE OF p;
+    IF FOUND THEN
+        IF gone.version <> expected THEN
+            PERFORM people.refuse(412, format('%s has changed since version %s: read it again', of_place, expected));
+        ELSIF gone.modified_at < at - make_interval(days => people.value_of('deleted_days')) THEN
+            PERFORM people.refuse(404, 'place', of_place::text);
+        END IF;
+        SELECT v.status INTO old FROM place_version AS v WHERE v.place_id = of_place AND v.version = gone.version - 1;
+        IF old.status = 'hidden' THEN
+            PERFORM people.refuse(403, 'a referent hid this place: appeal against it first');
+        END IF;
+        PERFORM set_status(of_place, CASE WHEN NOT people.agrees(citizen, 'publication') THEN 'withheld'
+                                          WHEN old.status = 'held' THEN 'held' ELSE 'published' END, at, 'citizen', citizen);
+        UPDATE people.matter AS m SET state = 'open'
+        WHERE old.status = 'held' AND m.place_id = of_place AND m.kind = 'first' AND m.state = 'withdrawn';
+        expected := NULL;
+        IF of_version = gone.version - 1 THEN
+            RETURN gone.version + 1;
+        END IF;
+    END IF;
+    PERFORM require_editable(of_place, citizen, expected);
+    SELECT v.* INTO old FROM place_version AS v WHERE v.place_id = of_place AND v.version = of_version AND NOT v.is_redacted;
+    IF NOT FOUND THEN
+        PERFORM people.refuse(404, 'earlier version of ' || of_place, of_version::text);
+    END IF;
+    -- What was chosen since about who may see it and under which licence holds on.
+    RETURN change_place(of_place, old.kind, old.category, old.name, old.description, old.address, old.phone, old.website,
+                        old.opening_hours, old.stage, old.starts_on, old.ends_on,
+                        (SELECT p.licence FROM place AS p WHERE p.id = of_place), NULL, ST_X(old.geom), ST_Y(old.geom), at, 'citizen', citizen);
+END
+$$;
+
+-- The places that the caller keeps, or one of them, with what others do not see. Deleted ones as long as they can be restored.
+CREATE FUNCTION citizens.own_places(key bytea, at timestamptz, wanted uuid)
+RETURNS TABLE (id uuid, kind text, category text, name text, description text, address text, phone text, website text,
+               opening_hours text, stage text, starts_on date, ends_on date, licence text, visibility text, status text,
+               commune_code text, commune_name text, verdict text, method text, distance_m real, version integer,
+               created_on date, modified_on date, is_contributor boolean, lon double precision, lat double precision)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
+AS $$
+    WITH caller AS MATERIALIZED (SELECT people.citizen(own_places.key, own_places.at, 'read') AS citizen_id)
+    SELECT p.id, p.kind, p.category, p.name, p.description, p.address, p.phone, p.website, p.opening_hours, p.stage, p.starts_on, p.ends_on,
+           p.licence, p.visibility, p.status, l.commune_code, c.name, l.verdict, l.method, l.distance_m, p.version,
+           (p.created_at AT TIME ZONE 'UTC')::date, (p.modified_at AT TIME ZONE 'UTC')::date,
+           EXISTS (SELECT FROM people.author AS a WHERE a.place_id = p.id AND a.version = 1 AND a.citizen_id = k.citizen_id),
+           ST_X(p.geom), ST_Y(p.geom)
+    FROM caller
+    JOIN people.keeper AS k ON k.citizen_id = caller.citizen_id
+    JOIN place AS p ON p.id = k.place_id
+    LEFT JOIN vintage AS v ON v.state = 'active'
+    LEFT JOIN placement AS l ON l.place_id = p.id AND l.vintage_id = v.id
+    LEFT JOIN commune AS c ON c.vintage_id = v.id AND c.code = l.commune_code
+    WHERE (wanted IS NULL OR p.id = wanted)
+      AND (p.status <> 'deleted' OR p.modified_at > own_places.at - make_interval(days => people.value_of('deleted_days')))
+    ORDER BY p.modified_at DESC, p.id
+$$;
+
+-- Label of the operator's key with this SHA-256 that holds at that moment, or NULL.
+CREATE FUNCTION published.token_label(secret_sha256 bytea, at timestamptz) RETURNS text
+LANGUAGE sql STABLE STRICT SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
+AS $$
+    SELECT t.label
+    FROM geoplatform.api_token AS t
+    WHERE t.secret_sha256 = token_label.secret_sha256
+      AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > token_label.at)
 $$;
 
 RESET ROLE;

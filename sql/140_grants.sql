@@ -1,7 +1,7 @@
 -- Who may do what. Nothing is granted to everybody; each role gets what its work needs and no more.
 
-REVOKE ALL ON SCHEMA geoplatform, published, queue FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA geoplatform, published, queue FROM PUBLIC;
+REVOKE ALL ON SCHEMA geoplatform, people, citizens, published, queue FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA geoplatform, people, citizens, published, queue FROM PUBLIC;
 
 -- Temporary tables are for loads; the web and its visitors need none.
 DO $$
@@ -34,6 +34,9 @@ GRANT SELECT ON published.vintages, published.vintage_findings, published.territ
     published.regions, published.departments, published.epci, published.communes, published.commune_editions,
     published.categories, published.exportable_places, published.layer_styles TO geoplatform_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA published TO geoplatform_web;
+-- For people, who show the web their key with each request. Nobody is granted anything in the schema people.
+GRANT USAGE ON SCHEMA citizens TO geoplatform_web;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA citizens TO geoplatform_web;
 -- What was published as files is told by who wrote them, and by nobody else.
 REVOKE ALL ON FUNCTION published.place_tiles(integer, text) FROM geoplatform_web, geoplatform_loader;
 REVOKE ALL ON FUNCTION published.register_release(jsonb, timestamptz), published.withdraw_releases(jsonb),

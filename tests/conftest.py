@@ -23,12 +23,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import Connection
 
 from geoplatform import embedded
 from geoplatform.config import Settings
 from geoplatform.errors import EmbeddedFailed
+from geoplatform.model import Submission
 from geoplatform.progress import Progress
-from geoplatform.store import schema
+from geoplatform.store import places, schema, tokens
 from geoplatform.store.engine import Store
 from geoplatform.web import create_app
 from loaders import land, run
@@ -44,6 +46,15 @@ REAL = ROOT.parent / "shared" / "data"
 _MEMORY = Path("/dev/shm")
 _ROOM = 3 << 30
 MANY = "100000 per minute"
+
+
+#: SHA-256 of the operator's key that every database of the tests knows, and that plants places in them.
+KEY = tokens.digest("tests")
+
+
+def entered(connection: Connection, submission: Submission) -> places.Submitted:
+    """Submit a place by that key."""
+    return places.submit(connection, submission, KEY, NOW, uuid.uuid4())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -177,6 +188,10 @@ def template(cluster: embedded.Cluster) -> str:
             with store.transaction() as connection:
                 land.load(connection, land.read())
             store.close()
+            owner = Store(cluster.url("geoplatform_owner", name))
+            with owner.transaction() as connection:
+                tokens.issue(connection, uuid.uuid4(), "tests", "tests", NOW - dt.timedelta(days=3650), None)
+            owner.close()
     return name
 
 

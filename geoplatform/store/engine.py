@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import psycopg
 from psycopg import errors as pg
@@ -20,7 +20,19 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Connection, create_engine, event, exc
 from sqlalchemy.pool import QueuePool
 
-from geoplatform.errors import SchemaMismatch, StoreBusy, StoreUnavailable
+from geoplatform.errors import (
+    Conflict,
+    NotAllowed,
+    NotAuthorised,
+    Outdated,
+    SchemaMismatch,
+    StoreBusy,
+    StoreUnavailable,
+    TooMany,
+    Unfit,
+    Unknown,
+    UnknownPlace,
+)
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -262,7 +274,28 @@ def _translating() -> Iterator[None]:
         raise
 
 
+def _refuse(error: psycopg.Error, cause: BaseException) -> NoReturn:
+    """Raise what a function of the database refused (sql/119_caller.sql)."""
+    words, detail = error.diag.message_primary or "", error.diag.message_detail or ""
+    match error.sqlstate:
+        case "GP401":
+            raise NotAuthorised(words) from cause
+        case "GP404":
+            raise (UnknownPlace(detail) if words == "place" else Unknown(words, detail)) from cause
+        case "GP409":
+            raise Conflict(words) from cause
+        case "GP412":
+            raise Outdated(words) from cause
+        case "GP422":
+            raise Unfit(detail, None, words) from cause
+        case "GP429":
+            raise TooMany(words) from cause
+    raise NotAllowed(words) from cause
+
+
 def _raise_as_ours(error: BaseException | None, cause: BaseException) -> None:
+    if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith("GP"):
+        _refuse(error, cause)
     if isinstance(error, pg.QueryCanceled):
         raise StoreBusy("the query took longer than it may (statement timeout)") from cause
     if isinstance(error, pg.SerializationFailure | pg.DeadlockDetected):

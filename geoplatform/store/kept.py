@@ -61,7 +61,10 @@ place = Table(
     Column("category", Text),
     Column("name", Text, nullable=False),
     *(Column(text, Text) for text in ("description", "address", "phone", "website", "opening_hours")),
-    *(Column(text, Text, nullable=False) for text in ("licence", "visibility", "status", "source")),
+    *(Column(text, Text, nullable=False) for text in ("licence", "visibility", "status")),
+    Column("stage", Text),
+    *(Column(day, Date) for day in ("starts_on", "ends_on")),
+    Column("source", Text, nullable=False),
     Column("source_name", Text),
     Column("version", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
@@ -71,6 +74,24 @@ place = Table(
     geometry("POINT", 4326, "shown_geom"),
     geometry("POINT", 3857, "shown_geom_3857"),
     Column("shown_quadkey", BigInteger),
+    schema="geoplatform",
+)
+
+place_version = Table(
+    "place_version",
+    metadata,
+    Column("place_id", Uuid, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    *(Column(moment, DateTime(timezone=True), nullable=False) for moment in ("valid_from", "valid_to")),
+    Column("kind", Text, nullable=False),
+    Column("category", Text),
+    Column("name", Text, nullable=False),
+    *(Column(text, Text) for text in ("description", "address", "phone", "website", "opening_hours", "stage")),
+    *(Column(day, Date) for day in ("starts_on", "ends_on")),
+    *(Column(text, Text, nullable=False) for text in ("licence", "visibility", "status")),
+    Column("commune_code", Text),
+    Column("is_redacted", Boolean, nullable=False),
+    Column("geom", Geometry("POINT", srid=4326, spatial_index=False), nullable=False),
     schema="geoplatform",
 )
 
@@ -298,6 +319,7 @@ category = Table(
     Column("code", Text, primary_key=True),
     *(Column(name, Text, nullable=False) for name in ("kind", "label_fr", "label_en")),
     Column("osm_tag", Text),
+    Column("schema_org", Text, nullable=False),
     schema="geoplatform",
 )
 
@@ -405,6 +427,16 @@ release_file = Table(
     Column("rows", BigInteger),
     Column("bytes", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
+    schema="geoplatform",
+)
+
+fetch_count = Table(
+    "fetch_count",
+    metadata,
+    Column("release_id", Integer, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("fetched_on", Date, primary_key=True),
+    Column("fetches", BigInteger, nullable=False),
     schema="geoplatform",
 )
 

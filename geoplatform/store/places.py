@@ -13,7 +13,7 @@ from geoalchemy2 import functions as geo
 from psycopg import errors as pg
 from sqlalchemy import ColumnElement, Connection, Select, Table, exc, func, select, text
 
-from geoplatform.errors import BadParameter, BadPlace, DuplicatePlace, NotAllowed, NoVintage, Outdated, UnknownPlace
+from geoplatform.errors import BadParameter, BadPlace, DuplicatePlace, NoVintage
 from geoplatform.model import (
     Category,
     Kind,
@@ -23,6 +23,7 @@ from geoplatform.model import (
     Place,
     Placement,
     Source,
+    Stage,
     Submission,
     Verdict,
 )
@@ -53,38 +54,46 @@ BULK = {
 }
 _STREAMED_AT_ONCE = 1000
 
-_SUBMIT = text("""
-    SELECT shown_quadkey
-    FROM published.submit_place(:id, :kind, :category, :name, :description, :address, :phone, :website, :opening_hours,
-                                :licence, :visibility, :lon, :lat, :actor, :now)
-""")
+_CONTENT = (
+    ":id, :kind, :category, :name, :description, :address, :phone, :website, :opening_hours, :stage, :starts_on, :ends_on, "
+    ":licence, :visibility, :lon, :lat"
+)
+_SUBMIT = text(f"SELECT shown_quadkey, status FROM citizens.submit_place(:key, {_CONTENT}, :now, :matter_id)")  # noqa: S608
+_IS_PLACE = text(f"SELECT citizens.is_place(:key, :now, {_CONTENT})")
+_MODIFY = text(f"SELECT citizens.modify_place(:key, {_CONTENT}, :now, :expected)")
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What became of a submission: whether the place is new, and if so the quadkey at which tiles show it, if they do."""
+    """What became of a submission: whether the place is new, if so the quadkey at which tiles show it, if they do, and whether
+    a referent looks at it before anybody sees it."""
 
     is_new: bool
     quadkey: int | None = None
+    is_held: bool = False
 
 
-def submit(connection: Connection, submission: Submission, actor: str, now: dt.datetime) -> Submitted:
+def submit(
+    connection: Connection, submission: Submission, key: bytes, now: dt.datetime, matter_id: uuid.UUID
+) -> Submitted:
     """Whether the place is new; it is not when this very submission was stored before (a retry).
 
-    The place, its verdict and its line in the change log are one statement. BadPlace for a category that its kind does
-    not have; DuplicatePlace if another place has that identifier; NoVintage before the first boundaries are active.
+    `key`: SHA-256 of the caller's secret. `matter_id`: under which a referent finds it, if one is to look at it.
+    The place, its verdict and its line in the change log are one statement. NotAuthorised, NotAllowed; BadPlace for a category
+    that its kind does not have; DuplicatePlace if another place has that identifier; NoVintage before the first boundaries are
+    active.
     """
-    values = _values(submission, actor, now)
+    values = _values(submission, key, now) | {"matter_id": matter_id}
     with _explained(submission):
         stored = connection.execute(_SUBMIT, values).one_or_none()
     if stored is not None:
-        return Submitted(True, stored.shown_quadkey)
-    if not _same_as_stored(connection, values):
+        return Submitted(True, stored.shown_quadkey, stored.status == "held")
+    if not connection.execute(_IS_PLACE, values).scalar_one():
         raise DuplicatePlace(f"the identifier {submission.id} belongs to another place", id=str(submission.id))
     return Submitted(False)
 
 
-def _values(submission: Submission, actor: str, now: dt.datetime) -> dict[str, Any]:
+def _values(submission: Submission, key: bytes, now: dt.datetime) -> dict[str, Any]:
     return {
         "id": submission.id,
         "kind": submission.kind.value,
@@ -95,11 +104,14 @@ def _values(submission: Submission, actor: str, now: dt.datetime) -> dict[str, A
         "phone": submission.phone,
         "website": submission.website,
         "opening_hours": submission.opening_hours,
+        "stage": submission.stage,
+        "starts_on": submission.starts_on,
+        "ends_on": submission.ends_on,
         "licence": submission.licence.value,
         "visibility": submission.visibility.value,
         "lon": submission.position.lon,
         "lat": submission.position.lat,
-        "actor": actor,
+        "key": key,
         "now": now,
     }
 
@@ -118,66 +130,60 @@ def _explained(submission: Submission) -> Iterator[None]:
         raise
 
 
-_MODIFY = text("""
-    SELECT published.modify_place(:id, :kind, :category, :name, :description, :address, :phone, :website, :opening_hours,
-                                  :licence, :visibility, :lon, :lat, :actor, :now, :expected)
-""")
-
-
 def modify(
     connection: Connection,
     submission: Submission,
-    actor: str,
+    key: bytes,
     now: dt.datetime,
     *,
     expected: int | None = None,
     keeps_position: bool = False,
     keeps_visibility: bool = True,
-) -> None:
-    """Give a citizen's place another content, and another position unless it keeps it; placed anew and logged.
+) -> int:
+    """Give a citizen's place another content, and another position unless it keeps it; placed anew and logged. Its new version.
 
-    UnknownPlace if the public sees none of this identifier, NotAllowed if it is a register's, Outdated if it has another
-    version than `expected`, BadPlace for a category that its kind does not have.
+    Unknown if the caller sees none of this identifier, NotAllowed if it is a register's or somebody else's, Outdated if it has
+    another version than `expected`, BadPlace for a category that its kind does not have.
     """
-    values = _values(submission, actor, now) | {"expected": expected}
+    values = _values(submission, key, now) | {"expected": expected}
     if keeps_position:
         values |= {"lon": None, "lat": None}
     if keeps_visibility:
         values["visibility"] = None
     with _explained(submission):
-        _object(connection.execute(_MODIFY, values).scalar(), submission.id, expected)
+        return int(connection.execute(_MODIFY, values).scalar_one())
 
 
-def withdraw(
-    connection: Connection, place_id: uuid.UUID, actor: str, now: dt.datetime, *, expected: int | None = None
+def delete(
+    connection: Connection, place_id: uuid.UUID, key: bytes, now: dt.datetime, *, expected: int | None = None
 ) -> None:
     """Have nobody see a citizen's place any more; logged. Errors as of `modify`."""
-    query = text("SELECT published.withdraw_place(:id, :actor, :now, :expected)")
-    values = {"id": place_id, "actor": actor, "now": now, "expected": expected}
-    _object(connection.execute(query, values).scalar(), place_id, expected)
+    query = text("SELECT citizens.delete_place(:key, :id, :now, :expected)")
+    connection.execute(query, {"key": key, "id": place_id, "now": now, "expected": expected})
 
 
-def _object(objection: str | None, place_id: uuid.UUID, expected: int | None) -> None:
-    if objection == "unknown":
-        raise UnknownPlace(place_id)
-    if objection == "foreign":
-        raise NotAllowed(
-            f"{place_id} is no citizen's contribution: its register or loader changes it", id=str(place_id)
-        )
-    if objection == "outdated":
-        raise Outdated(f"{place_id} has changed since version {expected}: read it again", version=expected)
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A place that may be the one somebody is about to add. `likeness` of the names, 0 to 1; metres between the two."""
+
+    id: uuid.UUID
+    kind: Kind
+    category: str | None
+    name: str
+    commune_code: str | None
+    distance_m: float
+    likeness: float
 
 
-def _same_as_stored(connection: Connection, values: dict[str, Any]) -> bool:
-    return bool(
-        connection.execute(
-            text("""
-                SELECT published.is_place(:id, :kind, :category, :name, :description, :address, :phone, :website,
-                                          :opening_hours, :licence, :visibility, :lon, :lat)
-            """),
-            values,
-        ).scalar_one()
+def near_duplicates(
+    connection: Connection, name: str, position: LonLat, besides: uuid.UUID | None = None
+) -> list[Candidate]:
+    """Public places that may be meant by this name here, the likeliest first; not the one of the identifier `besides`."""
+    rows = connection.execute(
+        text("SELECT * FROM published.near_duplicates(:name, :lon, :lat, :besides)"),
+        {"name": name, "lon": position.lon, "lat": position.lat, "besides": besides},
     )
+    return [Candidate(*row) for row in rows]
 
 
 def load_bulk(connection: Connection, rows: Iterable[tuple[Any, ...]], actor: str, now: dt.datetime) -> int:
@@ -311,7 +317,10 @@ def count_by_source(connection: Connection) -> dict[str, int]:
 def all_categories(connection: Connection) -> dict[str, Category]:
     """Every category by its code."""
     rows = connection.execute(select(categories).order_by(categories.c.kind, categories.c.code))
-    return {row.code: Category(row.code, Kind(row.kind), row.label_fr, row.label_en, row.osm_tag) for row in rows}
+    return {
+        row.code: Category(row.code, Kind(row.kind), row.label_fr, row.label_en, row.osm_tag, row.schema_org)
+        for row in rows
+    }
 
 
 def _public(table: Any) -> Select[Any]:
@@ -333,6 +342,9 @@ def _place(row: Any) -> Place:
         phone=row.phone,
         website=row.website,
         opening_hours=row.opening_hours,
+        stage=Stage(row.stage) if row.stage else None,
+        starts_on=row.starts_on,
+        ends_on=row.ends_on,
         licence=Licence(row.licence),
         source=Source(row.source),
         source_name=row.source_name,

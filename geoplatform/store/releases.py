@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,6 +130,16 @@ def download(connection: Connection, dataset: str, name: str | None, file: str) 
         .where(releases.c.dataset == dataset, of, release_files.c.name == file)
     ).first()
     return Download(row[0], row[1], ReleasedFile(*row[4:])) if row else None
+
+
+def count_fetches(connection: Connection, counts: Mapping[tuple[str, str, str], int], day: dt.date) -> None:
+    """Add how often files were fetched on a day, by (dataset, release, name)."""
+    told = [
+        {"dataset": dataset, "release": release, "name": name, "fetches": count}
+        for (dataset, release, name), count in counts.items()
+    ]
+    query = text("SELECT published.count_fetches(CAST(:told AS jsonb), :day)")
+    connection.execute(query, {"told": json.dumps(told), "day": day})
 
 
 def _read(connection: Connection, condition: Any, with_files: bool = True) -> Iterable[Release]:

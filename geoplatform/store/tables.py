@@ -168,7 +168,7 @@ commune_editions = _communes("commune_editions", (Column("vintage_id", Integer),
 categories = Table(
     "categories",
     metadata,
-    *(Column(name, Text) for name in ("code", "kind", "label_fr", "label_en", "osm_tag")),
+    *(Column(name, Text) for name in ("code", "kind", "label_fr", "label_en", "osm_tag", "schema_org")),
     schema="published",
 )
 
@@ -181,7 +181,9 @@ def _places(name: str, *before: Column[Any]) -> Table:
         Column("id", Uuid),
         Column("fid", BigInteger),
         *(Column(text, Text) for text in ("kind", "category", "name", "description", "address", "phone", "website")),
-        *(Column(text, Text) for text in ("opening_hours", "licence", "source", "source_name", "verdict", "method")),
+        *(Column(text, Text) for text in ("opening_hours", "stage")),
+        *(Column(day, Date) for day in ("starts_on", "ends_on")),
+        *(Column(text, Text) for text in ("licence", "source", "source_name", "verdict", "method")),
         *(
             Column(text, Text)
             for text in ("commune_code", "commune_name", "department_code", "region_code", "epci_code")
@@ -212,6 +214,41 @@ place_item_rows = Table(
 )
 exportable_places = _places("exportable_places")
 exportable_place_editions = _places("exportable_place_editions", Column("vintage_id", Integer))
+
+place_versions = Table(
+    "place_versions",
+    metadata,
+    Column("place_id", Uuid),
+    Column("version", Integer),
+    *(Column(text, Text) for text in ("kind", "category", "name", "description", "address", "phone", "website")),
+    *(Column(text, Text) for text in ("opening_hours", "stage")),
+    *(Column(day, Date) for day in ("starts_on", "ends_on")),
+    Column("licence", Text),
+    Column("is_item", Boolean),
+    Column("commune_code", Text),
+    *(Column(day, Date) for day in ("from_on", "until_on")),
+    geometry("POINT", 4326),
+    schema="published",
+)
+
+consent_texts = Table(
+    "consent_texts",
+    metadata,
+    Column("purpose", Text),
+    Column("version", Date),
+    *(Column(text, Text) for text in ("text_fr", "text_en")),
+    schema="published",
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("seq", BigInteger),
+    Column("decided_on", Date),
+    *(Column(text, Text) for text in ("commune_code", "matter", "reported", "outcome", "action", "reason")),
+    Column("place_id", Uuid),
+    schema="published",
+)
 
 changes = Table(
     "changes",

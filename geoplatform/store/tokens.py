@@ -1,4 +1,4 @@
-"""Keys that an operator hands out. From the command line (made, listed, revoked) and the web (recognised).
+"""Keys that an operator hands out (made, listed, revoked from the command line), and those of anybody (recognised by the web).
 
 Only a SHA-256 is kept: the secret has 256 random bits, so a slow hash would add nothing.
 """
@@ -30,14 +30,23 @@ def issue(
             INSERT INTO geoplatform.api_token (id, secret_sha256, label, created_at, expires_at)
             VALUES (:id, :sum, :label, :now, :expires_at)
         """),
-        {"id": new_id, "sum": _sum(secret), "label": label, "now": now, "expires_at": expires_at},
+        {"id": new_id, "sum": digest(secret), "label": label, "now": now, "expires_at": expires_at},
     )
+
+
+def check(connection: Connection, key: bytes, now: dt.datetime, scope: str) -> bool:
+    """Whether a key is a program's, that is an operator's. NotAuthorised if it is unknown or no longer holds, NotAllowed if it may
+    not do what `scope` names."""
+    found = connection.execute(
+        text("SELECT citizens.is_program(:key, :now, :scope)"), {"key": key, "now": now, "scope": scope}
+    )
+    return bool(found.scalar_one())
 
 
 def label_of(connection: Connection, secret: str, now: dt.datetime) -> str:
     """Label of the key. NotAuthorised if it is unknown, expired or revoked: which of them is not told."""
     label = connection.execute(
-        text("SELECT published.token_label(:sum, :now)"), {"sum": _sum(secret), "now": now}
+        text("SELECT published.token_label(:sum, :now)"), {"sum": digest(secret), "now": now}
     ).scalar()
     if label is None:
         raise NotAuthorised("this token is unknown, expired or revoked")
@@ -59,5 +68,6 @@ def revoke(connection: Connection, token_id: uuid.UUID, now: dt.datetime) -> Non
         raise Unknown("token", token_id)
 
 
-def _sum(secret: str) -> bytes:
+def digest(secret: str) -> bytes:
+    """The SHA-256 of a secret: all that is kept, and all that the database is told."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()

@@ -65,12 +65,12 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         changes,
         cuts,
         catalogue,
-        api,
         health,
     )
     for room in rooms:
         app.register_blueprint(room.blueprint)
     ogc.attach(app)
+    api.attach(app)
     with app.app_context():
         kept, figures = context.tiles(), context.tile_metrics()
     if settings.tile_folder is not None:

@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
 
-from geoplatform import __version__
+from geoplatform import __version__, mail
 from geoplatform.config import Settings
 from geoplatform.errors import Misuse, UnknownVintage
+from geoplatform.mail import Mailer
 from geoplatform.model import Vintage
 from geoplatform.store import vintages
 from geoplatform.store.counts import Counts
@@ -22,6 +23,7 @@ from geoplatform.store.revisions import Revisions
 from geoplatform.tiles import Tiles
 from geoplatform.web import params
 from geoplatform.web.counting import TileMetrics
+from geoplatform.web.fetches import Fetches
 from geoplatform.web.gateway import CANCELLATION
 
 T = TypeVar("T")
@@ -38,7 +40,7 @@ def attach(app: Flask, settings: Settings, store: Store | None) -> None:
     figures = TileMetrics()
     kept = Tiles(opened, settings.tile_folder, figures.count)
     revisions = Revisions(opened, settings.data_dir / "counters")
-    app.extensions[_KEY] = (settings, opened, {}, kept, figures, revisions, Counts(opened, revisions))
+    app.extensions[_KEY] = (settings, opened, {}, kept, figures, revisions, Counts(opened, revisions), Fetches(opened))
     app.context_processor(lambda: {"asset": asset, "version": __version__, "vintage": active_vintage()})
 
 
@@ -85,6 +87,11 @@ def revisions() -> Revisions:
 def counts() -> Counts:
     """Numbers of features, as the running application counted them."""
     return current_app.extensions[_KEY][6]  # type: ignore[no-any-return]
+
+
+def fetches() -> Fetches:
+    """How often files are fetched."""
+    return current_app.extensions[_KEY][7]  # type: ignore[no-any-return]
 
 
 def remembered(name: str, seconds: float, make: Callable[[], T]) -> T:
@@ -134,6 +141,17 @@ def page(template: str, **values: object) -> Response:
 def absolute(path: str) -> str:
     """The address of a path as the public reaches it: the operator's public URL, else the host that was asked."""
     return (settings().public_url or request.host_url.rstrip("/")) + path
+
+
+def own_address(path: str) -> str:
+    """The address of a path as we know it ourselves, whatever host a request names: for links that are mailed."""
+    here = settings()
+    return (here.public_url or f"http://{here.host}:{here.port}") + path
+
+
+def mailer() -> Mailer:
+    """What takes messages to people."""
+    return mail.mailer(settings().smtp_url, settings().data_dir / "outbox")
 
 
 def asset(name: str) -> str:

@@ -24,7 +24,8 @@ _RATES = "geoplatform.rates"
 
 def attach(app: Flask, settings: Settings) -> None:
     """Count this application's requests at the rates of its settings."""
-    told = {"read": settings.read_rate, "submit": settings.submit_rate, _TILE: settings.tile_rate}
+    told = {"read": settings.read_rate, "submit": settings.submit_rate, _TILE: settings.tile_rate,
+            "mail": settings.mail_rate}  # fmt: skip
     app.extensions[_RATES] = {cost: Rate(cost, rate) for cost, rate in told.items()}
 
 

@@ -68,21 +68,35 @@ def whole(name: str, default: int) -> int:
 
 def vintage() -> int | dt.date | None:
     """The year in `vintage`, or the day in `at` (YYYY-MM-DD), None where neither is given. BadParameter otherwise."""
-    year, day = request.args.get("vintage"), request.args.get("at")
-    if year is not None and day is not None:
-        raise BadParameter("at", day[:40], "cannot be given together with vintage")
+    year, at = request.args.get("vintage"), request.args.get("at")
+    if year is not None and at is not None:
+        raise BadParameter("at", at[:40], "cannot be given together with vintage")
     if year is not None:
         if not re.fullmatch("[0-9]{4}", year):
             raise BadParameter("vintage", year[:40], "is not a year of four digits")
         return int(year)
-    if day is None:
+    return day("at")
+
+
+def day(name: str) -> dt.date | None:
+    """A parameter that is a day as YYYY-MM-DD, None where it is not given. BadParameter otherwise."""
+    raw = request.args.get(name)
+    if raw is None:
         return None
-    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
-        raise BadParameter("at", day[:40], "is not a day as YYYY-MM-DD")
+    if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", raw):
+        raise BadParameter(name, raw[:40], "is not a day as YYYY-MM-DD")
     try:
-        return dt.date.fromisoformat(day)
+        return dt.date.fromisoformat(raw)
     except ValueError as error:
-        raise BadParameter("at", day[:40], f"is not a day: {error}") from error
+        raise BadParameter(name, raw[:40], f"is not a day: {error}") from error
+
+
+def flag(name: str) -> bool:
+    """Whether a parameter is `true`; it may be `false` or absent. BadParameter otherwise."""
+    raw = request.args.get(name, "false")
+    if raw not in ("true", "false"):
+        raise BadParameter(name, raw[:40], "is neither true nor false", allowed=["true", "false"])
+    return raw == "true"
 
 
 def words() -> str:

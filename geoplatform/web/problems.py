@@ -11,14 +11,16 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
 from geoplatform.errors import (
+    BadBody,
     BadMediaType,
     BadParameter,
-    BadPlace,
     BadPoint,
     BadTile,
+    Conflict,
     DuplicatePlace,
     FileAstray,
     GeoplatformError,
+    MailFailed,
     NotAllowed,
     NotAuthorised,
     NoVintage,
@@ -26,6 +28,8 @@ from geoplatform.errors import (
     SchemaMismatch,
     StoreBusy,
     StoreUnavailable,
+    TooMany,
+    Unfit,
     Unknown,
     UnknownCommune,
     UnknownPlace,
@@ -38,11 +42,12 @@ log = logging.getLogger(__name__)
 
 #: The first class that fits counts.
 STATUS: tuple[tuple[type[GeoplatformError], int], ...] = (
-    (BadPlace, 422),
+    (BadBody, 422),
     (BadPoint, 422),
     (BadTile, 404),
     (BadMediaType, 415),
     (UnknownVintage, 404),
+    (Unfit, 422),
     (BadParameter, 400),
     (NotAuthorised, 401),
     (NotAllowed, 403),
@@ -50,6 +55,9 @@ STATUS: tuple[tuple[type[GeoplatformError], int], ...] = (
     (Unknown, 404),
     (Withdrawn, 410),
     (DuplicatePlace, 409),
+    (Conflict, 409),
+    (TooMany, 429),
+    (MailFailed, 503),
     (NoVintage, 503),
     (StoreBusy, 503),
     (FileAstray, 503),
@@ -87,10 +95,12 @@ def _ours(error: GeoplatformError) -> Response:
 
 
 def _members(error: GeoplatformError) -> dict[str, Any]:
-    if isinstance(error, BadPlace):
+    if isinstance(error, BadBody):
         return {"errors": [_parameter(problem) for problem in error.problems]}
     if isinstance(error, BadParameter):
         return _parameter(error)
+    if isinstance(error, Conflict) and "candidates" in error.facts:
+        return {"candidates": error.facts["candidates"]}
     if isinstance(error, Withdrawn) and "instead" in error.facts:
         return {"instead": error.facts["instead"]}
     return {}
@@ -109,6 +119,8 @@ def _public_reason(error: GeoplatformError) -> str:
         return "no commune boundaries are loaded yet"
     if isinstance(error, StoreBusy):
         return "the request took longer than it may, or the server is busy: ask for less, or later"
+    if isinstance(error, MailFailed):
+        return "no mail can be sent at the moment: try again later"
     if isinstance(error, FileAstray):
         return "this file cannot be read at the moment; the other files and releases are not concerned"
     return "the store is out of reach"

@@ -92,7 +92,11 @@ def release(dataset: str, release: str) -> Response:
 def file(dataset: str, release: str, file: str) -> Response:
     """A file, or the range of it that is asked for."""
     found = _found(dataset, release, file)
-    return sent(dataset, found, _headers(dataset, release, found))
+    response = sent(dataset, found, _headers(dataset, release, found))
+    begins = request.headers.get("Range", "bytes=0-").strip().lower().startswith("bytes=0-")
+    if request.method == "GET" and response.status_code in (200, 206) and begins:  # the rest of it is no other fetch
+        context.fetches().count(dataset, found.release, found.file.name)
+    return response
 
 
 def sent(dataset: str, found: Download, headers: dict[str, str]) -> Response:

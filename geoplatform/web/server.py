@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from geoplatform import archive
 from geoplatform.config import Settings
 from geoplatform.model import TileAddress
 from geoplatform.tiles import Tiles
@@ -30,7 +31,7 @@ THREADS, TILE_THREADS = 8, 4
 
 
 #: The largest that any view takes; each says itself how much it may be.
-LARGEST_BODY = search.MAX_BODY
+LARGEST_BODY = max(search.MAX_BODY, archive.LARGEST)
 
 
 class Server:

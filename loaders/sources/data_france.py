@@ -25,7 +25,8 @@ import shapely
 from pyarrow import compute
 
 from geoplatform.errors import BadPoint, BadSource
-from geoplatform.model import LonLat, web_address
+from geoplatform.model import LonLat
+from geoplatform.reading import web_address
 from loaders.boundaries import MUNICIPAL_CITIES, BoundarySet, Communes, Edition, Unit
 from loaders.files.fetch import Wheel
 

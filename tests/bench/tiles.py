@@ -22,7 +22,7 @@ from tests.bench.bench import Bench, Database
 from tests.bench.figure import Figure, paired
 from tests.bench.peers import Peer, Tile, Unavailable
 from tests.bench.pgbench import transactions_per_second
-from tests.bench.submit import STATEMENT, issued_key
+from tests.bench.submit import POST, issued_key, statement
 
 _TIMES = 3
 _CLIENTS = 8
@@ -37,21 +37,6 @@ _SLOW_PER_S = 20
 _LARGEST_GOAL_MB, _P99_GOAL_S = 0.5, 0.1
 #: So many tiles of a list, the deepest, show whether a peer answers with anything.
 _LOOKED_AT = 40
-
-#: Submits places with the key it is given, each somewhere in France.
-_POST = """
-local headers
-function init(args)
-    headers = {["Authorization"] = "Bearer " .. args[1], ["Content-Type"] = "application/geo+json"}
-    math.randomseed(974)
-end
-function request()
-    return wrk.format("POST", "/api/v1/places", headers, string.format(
-        '{"type":"Feature","geometry":{"type":"Point","coordinates":[%.5f,%.5f]},"properties":' ..
-        '{"kind":"merchant","category":"bakery","name":"Au Bon Pain","licence":"CC-BY-NC-SA-4.0"}}',
-        math.random() * 7 - 1, 44 + math.random() * 5))
-end
-"""
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
@@ -221,12 +206,15 @@ def _written_as_files(ours: Peer, tiles: list[Tile], files: Path) -> list[str]:
 
 def _written(folder: Path, database: Database, tiles: list[Tile]) -> Iterator[Figure]:
     """What a durable write costs for the sake of tiles: the triggers, and keeping the kept tiles true."""
+    secret = issued_key(database)
 
     def submitted(clients: int, state: str) -> float:
         with database.connect() as connection:
             connection.execute(f"ALTER TABLE geoplatform.place {state} TRIGGER USER")
         try:
-            return transactions_per_second(database.url, STATEMENT, clients=clients, lasting_s=LASTING_S, folder=folder)
+            return transactions_per_second(
+                database.url, statement(secret), clients=clients, lasting_s=LASTING_S, folder=folder
+            )
         finally:
             with database.connect() as connection:
                 connection.execute("ALTER TABLE geoplatform.place ENABLE TRIGGER USER")
@@ -234,14 +222,13 @@ def _written(folder: Path, database: Database, tiles: list[Tile]) -> Iterator[Fi
     for clients in (1, 4):
         works = [lambda n=clients, s=state: submitted(n, s) for state in ("ENABLE", "DISABLE")]
         yield _rate(f"submit_place, {clients} connections", paired(_TIMES, *works), "the same, triggers disabled")
-    secret = issued_key(database)
 
     def posted(kept: str) -> float:
         with peers.ours(database, folder / "ours-written", kept) as ours:
             if kept != "off":
                 for layer in _LAYERS:
                     _asked(ours, layer, tiles)
-            return wrk(folder, ours.port, (), clients=_CLIENTS, post=(_POST, secret)).per_second
+            return wrk(folder, ours.port, (), clients=_CLIENTS, post=(POST, secret)).per_second
 
     rates = paired(_TIMES, lambda: posted(str(folder / "kept-written")), lambda: posted("off"))
     yield _rate("POST /api/v1/places, tiles kept", rates, "the same, none kept")

@@ -11,6 +11,7 @@ import pytest
 
 from exports.changes import applying
 from exports.publishing import Wanted
+from tests.conftest import KEY
 from tests.exports.conftest import Press
 from tests.exports.test_changes import changes_of, turn
 from tests.web.ogc.planting import application
@@ -92,7 +93,7 @@ def test_the_feed_of_a_commune_tells_days_and_tombstones_and_nobody(web):
            AND commune_code IS NOT NULL ORDER BY id LIMIT 1"""
     )
     with press.database.connect() as connection:
-        connection.execute("SELECT published.withdraw_place(%s, 'somebody', now(), NULL)", (gone,))
+        connection.execute("SELECT citizens.delete_place(%s, %s, now(), NULL)", (KEY, gone))
     press.database.settle()
     answer = client.get(f"/communes/{code}/changes.atom")
     assert answer.headers["Content-Type"] == "application/atom+xml; charset=utf-8"

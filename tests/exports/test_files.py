@@ -24,8 +24,9 @@ from tests.exports.conftest import ODD_NAMES, RELEASE
 LICENCES = ("CC-BY-NC-SA-4.0", "CC0-1.0", "ODbL-1.0")
 #: The allow-list of what a file says of a place.
 COLUMNS = [
-    "id", "kind", "category", "name", "description", "address", "phone", "website", "opening_hours", "licence", "source",
-    "source_name", "verdict", "method", "commune_code", "commune_name", "department_code", "region_code", "epci_code",
+    "id", "kind", "category", "name", "description", "address", "phone", "website", "opening_hours", "stage", "starts_on",
+    "ends_on", "licence", "source", "source_name", "verdict", "method", "commune_code", "commune_name", "department_code",
+    "region_code", "epci_code",
     "distance_m", "vintage", "commune_code_at_entry", "version", "created_on", "modified_on",
 ]  # fmt: skip
 TILED = ("places", "communes", "departments")

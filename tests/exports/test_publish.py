@@ -108,7 +108,7 @@ def test_canaries_are_in_no_file(press):
                SET name = 'canary-display', description = 'canary@display.example', licence = 'display-only'
                WHERE id = (SELECT id FROM geoplatform.place WHERE licence = 'ODbL-1.0' AND visibility = 'public' LIMIT 1)"""
         )
-        for status in ("draft", "hidden", "deleted"):
+        for status in ("held", "withheld", "hidden", "deleted"):
             connection.execute(
                 """UPDATE geoplatform.place SET name = 'canary-' || %(status)s, phone = '+262 692 00 00 01', status = %(status)s
                    WHERE id = (SELECT id FROM geoplatform.place WHERE status = 'published' AND visibility = 'public'

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geoplatform.errors import BadPoint, BadTile, UnknownCommune
-from geoplatform.model import DEFAULT_LICENCE, Licence, LonLat, TileAddress, commune_code, new_place_id, web_address
+from geoplatform.model import DEFAULT_LICENCE, Licence, LonLat, TileAddress, commune_code, new_place_id
+from geoplatform.reading import web_address
 
 
 @given(st.floats(-180, 180), st.floats(-90, 90))

@@ -10,9 +10,8 @@ import pytest
 from psycopg import errors as pg
 
 from geoplatform.model import Kind, Licence, Submission
-from geoplatform.store import places
 from tests import grid
-from tests.conftest import NOW
+from tests.conftest import entered
 from tests.geoplatform.test_cli import geoplatform
 from tests.sql.test_roles import PRIVATE
 
@@ -37,7 +36,7 @@ def connected(reader, **others):
 
 def place(database, name, licence):
     made = Submission(uuid.uuid4(), Kind.PROJECT, name, grid.at("AB", 0.5, 0.5), licence=licence)
-    database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    database.store("geoplatform_web").writing(lambda connection: entered(connection, made))
 
 
 def test_a_reader_reads_communes_and_the_places_that_may_leave(database, reader):

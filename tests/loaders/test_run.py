@@ -20,7 +20,7 @@ from geoplatform.progress import Progress
 from geoplatform.store import places, vintages
 from loaders import run
 from tests import grid
-from tests.conftest import NOW, ROOT
+from tests.conftest import NOW, ROOT, entered
 
 LOADER = "geoplatform_loader"
 
@@ -85,7 +85,7 @@ def test_activating_retires_the_old_vintage_moves_the_places_and_going_back_is_t
 
 def submit(database, name):
     made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name=name, position=grid.at("", 1.5, 0.5))
-    database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    database.store("geoplatform_web").writing(lambda connection: entered(connection, made))
 
 
 def test_no_place_submitted_during_an_activation_is_lost(database):
@@ -93,7 +93,7 @@ def test_no_place_submitted_during_an_activation_is_lost(database):
     second, _ = load(database, "AA", commit=False, year=2026)
     with database.store("geoplatform_web")._writer.begin() as early:  # begun, not yet committed
         made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="early", position=grid.at("", 1.5, 0.5))
-        assert places.submit(early, made, "tests", NOW).is_new
+        assert entered(early, made).is_new
         activation = threading.Thread(target=vintages.activate, args=(database.store(LOADER), second, NOW))
         activation.start()
         activation.join(0.5)

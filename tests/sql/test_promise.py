@@ -10,9 +10,8 @@ import mapbox_vector_tile
 import pytest
 
 from geoplatform.model import Kind, Licence, LonLat, Submission, Visibility
-from geoplatform.store import places
 from tests import grid
-from tests.conftest import NOW
+from tests.conftest import entered
 
 DRAWING = "AB"
 HERE = grid.at(DRAWING, 0.5, 0.5)
@@ -56,7 +55,7 @@ def planted(database, draw):
         licence=Licence.ODBL,
     )
     store = database.store("geoplatform_web")
-    assert store.writing(lambda connection: places.submit(connection, submission, "tests", NOW)).is_new
+    assert store.writing(lambda connection: entered(connection, submission)).is_new
     return identifier
 
 
@@ -85,7 +84,13 @@ def test_a_published_public_place_is_seen_everywhere(client, planted):
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("status", "draft"), ("status", "hidden"), ("status", "deleted"), ("visibility", "private")],
+    [
+        ("status", "held"),
+        ("status", "withheld"),
+        ("status", "hidden"),
+        ("status", "deleted"),
+        ("visibility", "private"),
+    ],
 )
 def test_one_flag_flipped_and_it_is_seen_nowhere(client, database, planted, column, value):
     change(database, planted, column, value)

@@ -9,16 +9,15 @@ import pytest
 from psycopg import errors as pg
 
 from geoplatform.model import Kind, Submission
-from geoplatform.store import places
 from tests import grid
-from tests.conftest import NOW
+from tests.conftest import entered
 
 PRIVATE = (
     "place", "placement", "change", "api_token", "release", "release_file", "diff", "erasure", "vintage", "commune", "department",
     "region", "epci",
     "land", "vintage_finding", "place_reference", "arrival", "installation", "territory", "category", "commune_name",
     "drawing", "zoom_span", "movement", "former_commune", "territory_edition", "layer_style", "place_cell", "place_cell_delta",
-    "tile_touch", "revision_step", "finished_tile", "cut",
+    "tile_touch", "revision_step", "finished_tile", "cut", "place_version", "fetch_count",
 )  # fmt: skip
 
 
@@ -49,7 +48,7 @@ def test_no_function_of_the_readers_sees_a_place_that_the_public_does_not(databa
     draw("AB")
     store = database.store("geoplatform_web")
     made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="Refuge secret", position=grid.at("AB", 0.5, 0.5))
-    store.writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    store.writing(lambda connection: entered(connection, made))
     with database.connect() as connection:
         connection.execute("UPDATE geoplatform.place SET status = 'hidden'")
     with database.connect("geoplatform_reader") as connection:
@@ -106,10 +105,41 @@ def test_the_loader_sees_no_keys(database):
         connection.execute("SELECT * FROM geoplatform.api_token")
 
 
+def test_no_role_has_any_right_to_what_is_kept_of_people(database):
+    rights = database.rows("""
+        SELECT r.rolname, c.relname FROM pg_class AS c CROSS JOIN pg_roles AS r
+        WHERE c.relnamespace = 'people'::regnamespace AND c.relkind IN ('r', 'v', 'S') AND r.rolname ~ '^geoplatform_'
+          AND r.rolname NOT IN ('geoplatform_owner', 'geoplatform_admin')
+          AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege(r.oid, c.oid, 'USAGE, SELECT, UPDATE')
+              ELSE has_table_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+                   OR has_any_column_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE, REFERENCES') END
+        UNION ALL
+        SELECT r.rolname, p.proname FROM pg_proc AS p CROSS JOIN pg_roles AS r
+        WHERE r.rolname ~ '^geoplatform_' AND r.rolname NOT IN ('geoplatform_owner', 'geoplatform_admin')
+          AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
+          AND (p.pronamespace = 'people'::regnamespace
+               OR (p.pronamespace = 'citizens'::regnamespace AND r.rolname <> 'geoplatform_web'))
+        UNION ALL
+        SELECT r.rolname, n.nspname FROM pg_namespace AS n CROSS JOIN pg_roles AS r
+        WHERE n.nspname = 'people' AND r.rolname ~ '^geoplatform_' AND r.rolname NOT IN ('geoplatform_owner', 'geoplatform_admin')
+          AND has_schema_privilege(r.oid, n.oid, 'USAGE')
+    """)
+    assert rights == []
+
+
+def test_every_function_for_citizens_asks_for_a_key_first(database):
+    others = {name for (name,) in database.rows("""
+        SELECT p.proname FROM pg_proc AS p
+        WHERE p.pronamespace = 'citizens'::regnamespace AND (p.proargnames[1] <> 'key' OR p.proargtypes[0] <> 'bytea'::regtype)
+    """)}  # fmt: skip
+    assert others == {"ask_link", "use_link", "use_identity"}  # by which one gets a key
+
+
 def test_functions_that_act_for_their_owner_fix_their_search_path(database):
     loose = database.rows("""
         SELECT p.proname FROM pg_proc AS p
-        WHERE p.pronamespace IN ('published'::regnamespace, 'geoplatform'::regnamespace) AND p.prosecdef
+        WHERE p.pronamespace IN ('published'::regnamespace, 'geoplatform'::regnamespace, 'people'::regnamespace,
+                                 'citizens'::regnamespace) AND p.prosecdef
           AND NOT coalesce(array_to_string(p.proconfig, ',') LIKE '%search_path=%pg_temp%', false)
     """)
     assert loose == []
@@ -124,7 +154,8 @@ def test_the_loader_can_tell_the_planner_what_it_loaded(database, draw):
 def test_nothing_is_granted_to_everybody(database):
     granted = database.rows("""
         SELECT p.proname FROM pg_proc AS p
-        WHERE p.pronamespace IN ('published'::regnamespace, 'geoplatform'::regnamespace)
+        WHERE p.pronamespace IN ('published'::regnamespace, 'geoplatform'::regnamespace, 'people'::regnamespace,
+                                 'citizens'::regnamespace)
           AND has_function_privilege('public', p.oid, 'EXECUTE')
     """)
     assert granted == []

@@ -10,9 +10,8 @@ from collections import defaultdict
 import pytest
 
 from geoplatform.model import Kind, LonLat, Submission
-from geoplatform.store import places
 from tests import grid
-from tests.conftest import NOW
+from tests.conftest import entered
 
 DRAWING = "AAB\nA.B\nCCB"
 HALF = 20037508.342789244
@@ -24,7 +23,7 @@ def put(database, spots, kind=Kind.PROJECT, **facts):
     made = []
     for spot in spots:
         one = Submission(id=uuid.uuid4(), kind=kind, name="Lieu", position=spot, **facts)
-        store.writing(lambda connection, one=one: places.submit(connection, one, "tests", NOW))
+        store.writing(lambda connection, one=one: entered(connection, one))
         made.append(one.id)
     return made
 

@@ -23,7 +23,7 @@ from geoplatform.tiles import Tiles, pyramid
 from geoplatform.tiles.cache import Kept, Key, TileCache, packed
 from geoplatform.web import create_app
 from tests import grid
-from tests.conftest import MANY, NOW
+from tests.conftest import MANY, NOW, entered
 from tests.loaders.test_history import load
 
 DRAWING = "AAB\nA.B\nCCB"
@@ -51,7 +51,7 @@ def tile_at(z: int, spot: LonLat = HERE) -> TileAddress:
 
 def put(database, spot: LonLat = HERE, kind: Kind = Kind.PROJECT) -> uuid.UUID:
     made = Submission(id=uuid.uuid4(), kind=kind, name="Lieu", position=spot)
-    database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    database.store("geoplatform_web").writing(lambda connection: entered(connection, made))
     return made.id
 
 
@@ -115,14 +115,14 @@ def test_a_submission_drops_of_itself_what_a_look_at_the_database_would(database
             one.get(Layer.PLACES, tile, "mvt")
             one.get(Layer.ALL, tile, "geojson")
     made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="Lieu", position=HERE)
-    told = database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    told = database.store("geoplatform_web").writing(lambda connection: entered(connection, made))
     other.refresh()
     before = stored(tiles)
     with monkeypatch.context() as away:
         away.setattr(tiles._store, "reading", None)  # the database is not asked
         tiles.touch(told.quadkey)
     assert stored(tiles) == stored(other) < before
-    again = database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    again = database.store("geoplatform_web").writing(lambda connection: entered(connection, made))
     assert (told.is_new, again) == (True, places.Submitted(False))
 
 
@@ -132,7 +132,7 @@ def test_a_place_that_tiles_do_not_show_touches_none_of_them(database, draw, til
     tiles.get(Layer.PLACES, tile_at(14), "mvt")
     before = stored(tiles)
     made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="Lieu", position=HERE, visibility=Visibility(visibility))
-    told = database.store("geoplatform_web").writing(lambda connection: places.submit(connection, made, "tests", NOW))
+    told = database.store("geoplatform_web").writing(lambda connection: entered(connection, made))
     tiles.touch(told.quadkey)
     assert told.quadkey is None
     assert stored(tiles) == before

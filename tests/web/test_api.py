@@ -55,7 +55,8 @@ def test_a_place_is_stored_with_its_verdict_and_its_line_in_the_log(client, data
     body = answer.get_json(force=True)
     assert body["properties"] | {"created_on": None, "modified_on": None} == {
         "kind": "association", "category": "shared_garden", "name": "Jardin partagé", "description": None,
-        "address": None, "phone": None, "website": None, "opening_hours": None, "licence": "CC-BY-NC-SA-4.0",
+        "address": None, "phone": None, "website": None, "opening_hours": None, "stage": None, "starts_on": None,
+        "ends_on": None, "licence": "CC-BY-NC-SA-4.0",
         "source": "citizen", "source_name": None, "verdict": "inside", "method": "cover", "commune_code": "97401",
         "commune_name": "Commune A", "distance_m": None, "vintage": 2025, "version": 1,
         "created_on": None, "modified_on": None,

@@ -11,9 +11,9 @@ import geojson
 import pytest
 
 from geoplatform.model import Kind, Licence, Submission
-from geoplatform.store import communes, places
+from geoplatform.store import communes
 from tests import grid
-from tests.conftest import NOW
+from tests.conftest import entered
 
 DRAWING = "AB"
 HTML = {"Accept": "text/html,application/xhtml+xml"}
@@ -28,7 +28,7 @@ def add(database, name="Café", **changes):
         "licence": Licence.CC0,
     }
     made = Submission(**{**values, **changes})
-    assert database.store("geoplatform_web").writing(lambda c: places.submit(c, made, "tests", NOW)).is_new
+    assert database.store("geoplatform_web").writing(lambda c: entered(c, made)).is_new
     return made
 
 

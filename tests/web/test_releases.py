@@ -28,6 +28,7 @@ from exports.publishing import Wanted
 from geoplatform.config import Settings
 from geoplatform.errors import Misuse
 from geoplatform.store import releases
+from geoplatform.web import context
 from tests import grid
 from tests.conftest import Database, activate, cloned
 from tests.exports.conftest import EXPORTER, NOW, Press
@@ -544,3 +545,26 @@ def test_a_large_file_is_served_whole_and_to_many_and_not_to_who_left(server, bi
     answer, body = server.ask(path, Range=f"bytes={100 << 20}-{(103 << 20) - 1}")
     assert (answer.status, len(body)) == (206, 3 << 20)
     assert body == b"".join(number.to_bytes(4, "big") * (1 << 18) for number in (100, 101, 102))
+
+
+def test_fetches_are_counted_by_file_and_day_and_a_part_further_on_is_none(shop):
+    def counted() -> int:
+        with shop.client.application.app_context():
+            context.fetches().tell()
+        query = "SELECT coalesce(sum(fetches), 0)::int FROM geoplatform.fetch_count WHERE name = %s"
+        return shop.database.rows(query, FGB)[0][0]
+
+    before = counted()
+    for headers, more in (
+        ({}, 1),
+        ({"Range": "bytes=0-9"}, 1),
+        ({"Range": "bytes=10-19"}, 0),
+        ({"Range": "bytes=-5"}, 0),
+    ):
+        shop.get(f"/places/latest/{FGB}", **headers).close()
+        assert counted() == before + more, headers
+        before += more
+    shop.get(f"/places/latest/{FGB}", "HEAD").close()
+    etag = shop.get(f"/places/latest/{FGB}", "HEAD").headers["ETag"]
+    assert shop.get(f"/places/latest/{FGB}", If_None_Match=etag).status_code == 304
+    assert counted() == before

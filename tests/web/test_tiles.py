@@ -191,10 +191,9 @@ def test_a_place_beyond_web_mercator_is_stored_and_in_no_tile(client, database, 
     import uuid
 
     from geoplatform.model import Kind, LonLat, Submission
-    from geoplatform.store import places
-    from tests.conftest import NOW
+    from tests.conftest import entered
 
     made = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="Pole", position=LonLat(0, lat))
-    assert database.store("geoplatform_web").writing(lambda c: places.submit(c, made, "tests", NOW)).is_new
+    assert database.store("geoplatform_web").writing(lambda c: entered(c, made)).is_new
     assert client.get(f"/api/v1/places/{made.id}").get_json(force=True)["properties"]["verdict"] == "sea"
     assert client.get("/tiles/places/0/0/0.mvt").status_code == 204

@@ -1,4 +1,4 @@
-"""Places created, replaced, updated and withdrawn (OGC API Features Part 4), by whoever has an operator's key.
+"""Places created, replaced, updated and withdrawn (OGC API Features Part 4), by whoever has a key.
 
 From QGIS and programs; to `store.places`, through which every other contribution goes too.
 """
@@ -16,12 +16,13 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import MethodNotAllowed
 
 from geoplatform import encode, references
-from geoplatform.errors import BadParameter, BadPlace, NotAuthorised, Outdated, UnknownFeature
+from geoplatform.errors import BadParameter, BadPlace, NotAllowed, NotAuthorised, Outdated, UnknownFeature
 from geoplatform.model import Place, Submission, new_place_id
 from geoplatform.references import CRS84
 from geoplatform.store import collections, places, tokens
 from geoplatform.store.collections import Collection
 from geoplatform.web import context, params
+from geoplatform.web.api import caller
 from geoplatform.web.limits import counted
 from geoplatform.web.ogc import answers
 from geoplatform.web.ogc.service import EDITABLE
@@ -60,13 +61,14 @@ def options(name: str, identifier: str | None = None) -> Response:
 def create(name: str) -> Response:
     """Store a place: 201 with its Location, or 200 when this very feature was stored before."""
     _require_editable(name)
-    said, now = params.body(), _now()
-    new_id = new_place_id(now.date(), secrets.token_bytes(10))
+    said, now, key = params.body(), _now(), caller.key()
+    new_id, matter_id = new_place_id(now.date(), secrets.token_bytes(10)), uuid.uuid4()
 
     def work(connection: Connection) -> tuple[Submission, places.Submitted]:
-        actor = tokens.label_of(connection, params.bearer_token(), now)
-        submission = Submission.from_feature(_writable(params.json_of(said)), new_id)
-        return submission, places.submit(connection, submission, actor, now)
+        tokens.check(connection, key, now, "contribute")
+        licence = context.settings().default_licence
+        submission = Submission.from_feature(_writable(params.json_of(said)), new_id, licence)
+        return submission, places.submit(connection, submission, key, now, matter_id)
 
     submission, made = _written(work)
     response = Response(status=201 if made.is_new else 200)
@@ -94,13 +96,13 @@ def update(name: str, identifier: str) -> Response:
 def withdraw(name: str, identifier: str) -> Response:
     """Withdraw a place. 204."""
     _require_editable(name)
-    place_id, now = _identifier(identifier), _now()
+    place_id, now, key = _identifier(identifier), _now(), caller.key()
 
     def work(connection: Connection) -> None:
-        actor = tokens.label_of(connection, params.bearer_token(), now)
+        tokens.check(connection, key, now, "contribute")
         stored = _stored(connection, place_id)
         expected = stored.version if "If-Match" in request.headers else None
-        places.withdraw(connection, place_id, actor, now, expected=expected)
+        places.delete(connection, place_id, key, now, expected=expected)
 
     _written(work)
     return Response(status=204)
@@ -108,10 +110,10 @@ def withdraw(name: str, identifier: str) -> Response:
 
 def _modified(name: str, identifier: str, *, merges: bool) -> Response:
     _require_editable(name)
-    place_id, now, said = _identifier(identifier), _now(), params.body()
+    place_id, now, said, key = _identifier(identifier), _now(), params.body(), caller.key()
 
     def work(connection: Connection) -> Place:
-        actor = tokens.label_of(connection, params.bearer_token(), now)
+        tokens.check(connection, key, now, "contribute")
         stored = _stored(connection, place_id)
         feature = _writable(params.json_of(said))
         if merges:
@@ -123,7 +125,7 @@ def _modified(name: str, identifier: str, *, merges: bool) -> Response:
         # Nothing is nothing said: a form that sends back what it was shown must not make a hidden point public.
         changes_visibility = feature["properties"].get("visibility") is not None
         places.modify(
-            connection, submission, actor, now, expected=stored.version, keeps_position=keeps,
+            connection, submission, key, now, expected=stored.version, keeps_position=keeps,
             keeps_visibility=not changes_visibility,
         )  # fmt: skip
         return places.get(connection, place_id) or stored
@@ -196,10 +198,10 @@ def _require_editable(name: str) -> Collection:
 
 def _may_edit() -> bool:
     try:
-        secret = params.bearer_token()
+        key = caller.key()
         with context.store().reading() as connection:
-            tokens.label_of(connection, secret, _now())
-    except NotAuthorised:
+            tokens.check(connection, key, _now(), "contribute")
+    except (NotAuthorised, NotAllowed):
         return False
     return True
 

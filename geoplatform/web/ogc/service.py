@@ -256,7 +256,8 @@ def properties_of(collection: Collection) -> dict[str, dict[str, Any]]:
 
 
 #: Properties of a place that a client may write.
-EDITABLE = ("kind", "category", "name", "description", "address", "phone", "website", "opening_hours", "licence")
+EDITABLE = ("kind", "category", "name", "description", "address", "phone", "website", "opening_hours", "stage", "starts_on",
+            "ends_on", "licence")  # fmt: skip
 
 
 def _choice(collection: Collection, name: str) -> list[str]:

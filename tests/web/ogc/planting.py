@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 
 from geoplatform.config import Settings
 from geoplatform.model import Kind, Licence, Submission, Visibility
-from geoplatform.store import places, tokens
+from geoplatform.store import tokens
 from geoplatform.web import create_app
 from tests import grid
-from tests.conftest import MANY, NOW, Database
+from tests.conftest import MANY, NOW, Database, entered
 
 DRAWING = "AAB\nA.B\nCCB"
 ITEMS = "/ogc/collections/{}/items"
@@ -78,7 +78,7 @@ def plant_each(database, client, wanted):
     store, made = database.store("geoplatform_web"), []
     for facts in wanted:
         submission = Submission(**{"id": uuid.uuid4(), "kind": Kind.ASSOCIATION, "licence": Licence.ODBL, **facts})
-        store.writing(lambda connection, one=submission: places.submit(connection, one, "tests", NOW))
+        store.writing(lambda connection, one=submission: entered(connection, one))
         made.append(submission)
     client.application.extensions["geoplatform"][5].wrote()
     return made

@@ -16,7 +16,8 @@ from tests.web.ogc.test_abstract_crs import HERE, moved
 
 PLACES = ITEMS.format("places")
 GEOJSON, MERGE = "application/geo+json", "application/merge-patch+json"
-WRITABLE = ("kind", "category", "name", "description", "address", "phone", "website", "opening_hours", "licence")
+WRITABLE = ("kind", "category", "name", "description", "address", "phone", "website", "opening_hours", "stage", "starts_on",
+            "ends_on", "licence")  # fmt: skip
 NOWHERE = (str(uuid.UUID(int=7)), "nothing", "0")
 #: What the properties of a place are that its client does not say.
 UNSAID = dict.fromkeys(WRITABLE) | {"licence": DEFAULT_LICENCE}

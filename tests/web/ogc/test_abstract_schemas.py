@@ -16,8 +16,9 @@ from tests.web.ogc.standard import REL, fits
 SCHEMA = "application/schema+json"
 #: A value of each property that may be sent, such as none of the planted places has.
 SENT = {
-    "kind": "service", "category": "library", "name": "Autre", "description": "deux\nlignes", "address": "1 rue",
-    "phone": "0262 00 00 00", "website": "https://exemple.re/", "opening_hours": "Mo 08:00-12:00", "licence": "CC0-1.0",
+    "kind": "project", "category": "energy_project", "name": "Autre", "description": "deux\nlignes", "address": "1 rue",
+    "phone": "0262 00 00 00", "website": "https://exemple.re/", "opening_hours": "Mo 08:00-12:00", "stage": "idea",
+    "starts_on": "2026-01-01", "ends_on": "2026-12-31", "licence": "CC0-1.0",
 }  # fmt: skip
 
 

@@ -8,9 +8,8 @@ import uuid
 import pytest
 
 from geoplatform.model import Kind, Submission, Visibility
-from geoplatform.store import places
 from tests import grid
-from tests.conftest import NOW
+from tests.conftest import entered
 from tests.web.ogc.planting import DRAWING, ITEMS, feature, listed
 
 PLACES = ITEMS.format("places")
@@ -69,7 +68,7 @@ def test_a_place_shown_at_commune_level_keeps_the_address_and_point_that_its_edi
 ):
     hidden = Submission(id=uuid.uuid4(), kind=Kind.PROJECT, name="Chez moi", position=grid.at(DRAWING, 0.5, 0.2),
                         address="12 rue des Lilas", visibility=Visibility.COMMUNE)  # fmt: skip
-    database.store("geoplatform_web").writing(lambda connection: places.submit(connection, hidden, "tests", NOW))
+    database.store("geoplatform_web").writing(lambda connection: entered(connection, hidden))
     path = f"{PLACES}/{hidden.id}"
     assert client.patch(path, json={"properties": {"name": "Chez nous"}}, headers=key).status_code == 200
     shown = json.loads(client.get(path).data)

@@ -85,7 +85,8 @@ def test_a_published_public_place_is_met_by_each_way_that_asks_for_it(client, ca
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("status", "draft"), ("status", "hidden"), ("status", "deleted"), ("visibility", "private"), ("licence", "display-only")],
+    [("status", "held"), ("status", "withheld"), ("status", "hidden"), ("status", "deleted"), ("visibility", "private"),
+     ("licence", "display-only")],
 )  # fmt: skip
 def test_one_flag_flipped_and_it_leaves_by_no_way(client, database, canary, tmp_path, column, value):
     change(client, database, canary, column, value)

@@ -1,0 +1,132 @@
+"""A citizen's archive as a file: a zip that people and programs can read, and read again. From the web.
+
+`archive.json` holds everything, `places.geojson` the places as the public schema has them, `LISEZMOI.txt` says what it is.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+import zipfile
+import zlib
+from typing import Any
+
+from geoplatform.errors import BadBody, BadParameter, BadPlace
+from geoplatform.model import Submission
+from geoplatform.reading import Reading
+
+FORMAT, VERSION = "geoplatform-archive", 1
+#: Bytes of an archive that is taken in, packed and unpacked.
+LARGEST, LARGEST_INSIDE = 8 << 20, 64 << 20
+_LISTS = ("places", "appreciations", "participations", "consents", "follows", "matters", "decisions")
+_CONTENT = (
+    "kind", "category", "name", "description", "address", "phone", "website", "opening_hours", "stage", "starts_on", "ends_on",
+    "licence", "visibility",
+)  # fmt: skip
+_DOCUMENT = "archive.json"
+_ABOUT = """\
+Ce dossier contient tout ce que la carte garde de vous. / This folder holds everything that the map keeps of you.
+
+archive.json    tout, dans un format documenté (docs/citizens.md) ; une autre carte peut le reprendre
+                everything, in a documented format; another map can take it in
+places.geojson  vos lieux, à ouvrir dans QGIS ou geojson.io / your places, to be opened in QGIS or geojson.io
+"""
+
+
+def packed(told: dict[str, Any]) -> bytes:
+    """The zip of a document as `citizens.archive` gives it."""
+    features = [
+        {
+            "type": "Feature",
+            "id": place["id"],
+            "geometry": {"type": "Point", "coordinates": [place["lon"], place["lat"]]},
+            "properties": {name: place[name] for name in (*_CONTENT, "status", "version", "created_at", "modified_at")},
+        }
+        for place in told["places"]
+    ]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("LISEZMOI.txt", _ABOUT)
+        archive.writestr(_DOCUMENT, _spelled(told))
+        archive.writestr("places.geojson", _spelled({"type": "FeatureCollection", "features": features}))
+    return buffer.getvalue()
+
+
+def _spelled(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1)
+
+
+def unpacked(data: bytes) -> dict[str, Any]:
+    """The document in a zip, checked member by member. BadBody names what is wrong, and where."""
+    document = _document(data)
+    if not isinstance(document, dict) or (document.get("format"), document.get("version")) != (FORMAT, VERSION):
+        raise _wrong(_DOCUMENT, None, f"is not a document of the format {FORMAT}, version {VERSION}")
+    for name in _LISTS:
+        rows = document.get(name)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise _wrong(name, None, "is not a list of objects")
+    told = document.get("citizen")
+    citizen = Reading(told if isinstance(told, dict) else {}, "citizen.")
+    citizen.name("display_name", 80, required=True)
+    citizen.problems += [] if citizen.properties.get("language") in ("fr", "en") else [
+        BadParameter("citizen.language", citizen.properties.get("language"), "is not one of fr, en")
+    ]  # fmt: skip
+    problems = list(citizen.problems)
+    for number, place in enumerate(document["places"]):
+        versions = place.get("versions")
+        if not isinstance(versions, list) or not all(isinstance(version, dict) for version in versions):
+            raise _wrong(f"places[{number}].versions", None, "is not a list of objects")
+        authored = place.get("authored")
+        if not isinstance(authored, list) or not all(type(one) is int and 0 < one < 1 << 31 for one in authored):
+            raise _wrong(f"places[{number}].authored", None, "is not a list of version numbers")
+        problems += _of_place(place, f"places[{number}]")
+        for index, version in enumerate(versions):
+            problems += _of_place({**version, "id": place.get("id")}, f"places[{number}].versions[{index}]")
+    if problems:
+        raise BadBody(problems[:20])
+    return document
+
+
+def _of_place(place: dict[str, Any], where: str) -> list[BadParameter]:
+    """What is wrong with a place or a version of one."""
+    feature = {
+        "type": "Feature",
+        "id": place.get("id"),
+        "geometry": {"type": "Point", "coordinates": [place.get("lon"), place.get("lat")]},
+        "properties": {name: place.get(name) for name in _CONTENT},
+    }
+    problems = []
+    try:
+        Submission.from_feature(feature, uuid.UUID(int=0), may_be_private=True)
+        if place.get("id") is None:
+            problems.append(BadParameter("id", None, "is required"))
+    except BadPlace as wrong:
+        problems += wrong.problems
+    return [BadParameter(f"{where}.{one.parameter}", one.value, one.reason) for one in problems]
+
+
+def _document(data: bytes) -> Any:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            inside = archive.getinfo(_DOCUMENT)
+            if inside.file_size > LARGEST_INSIDE:
+                raise _wrong(_DOCUMENT, inside.file_size, f"has more than {LARGEST_INSIDE} bytes")
+            with archive.open(inside) as file:
+                text = file.read(LARGEST_INSIDE + 1)
+    except KeyError as error:
+        raise _wrong("body", None, f"holds no {_DOCUMENT}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+        raise _wrong("body", None, f"is not a whole zip archive: {error}") from error
+    try:
+        return json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise _wrong(_DOCUMENT, None, f"is not JSON in UTF-8: {error}") from error
+
+
+def _refuse_constant(name: str) -> Any:
+    raise _wrong(_DOCUMENT, name, "holds what JSON does not have")
+
+
+def _wrong(where: str, value: object, reason: str) -> BadBody:
+    return BadBody([BadParameter(where, value, reason)])

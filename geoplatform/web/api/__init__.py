@@ -1,0 +1,13 @@
+"""/api/v1: the citizens' API. `caller` tells who asks; the other modules are a resource each."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from geoplatform.web.api import community, description, me, mine, moderation, places, session
+
+
+def attach(app: Flask) -> None:
+    """Add the API to the application."""
+    for room in (places, session, me, mine, community, moderation, description):
+        app.register_blueprint(room.blueprint)

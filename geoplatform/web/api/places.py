@@ -1,0 +1,258 @@
+"""Places in the API: added, changed, moved, deleted and restored, read as they are and as they were."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import uuid
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, make_response, request, url_for
+from sqlalchemy import Connection
+
+from geoplatform import encode
+from geoplatform.errors import BadParameter, Conflict, Outdated, Unknown, UnknownPlace
+from geoplatform.model import Place, Submission, commune_code, new_place_id
+from geoplatform.store import communes, places, versions
+from geoplatform.store.citizens import keeping
+from geoplatform.store.tokens import check
+from geoplatform.web import context, params
+from geoplatform.web.api import caller, saying
+from geoplatform.web.limits import counted
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+
+_GEOJSON = "application/geo+json"
+_MOST_VERSIONS = (1 << 31) - 1
+
+
+@blueprint.post("/places")
+@counted("submit")
+def submit() -> Response:
+    """Store a place: a GeoJSON Feature in, 201 with its Location and verdict out; 200 when it was stored before.
+
+    A citizen is shown places that may be the same first (409), unless `?distinct=true` says that they are not. 202: a referent
+    looks at it before anybody else sees it.
+    """
+    key, now, said = caller.key(), dt.datetime.now(dt.UTC), params.body()
+    new_id, matter_id = new_place_id(now.date(), secrets.token_bytes(10)), uuid.uuid4()
+    is_distinct = params.flag("distinct")
+
+    def work(connection: Connection) -> tuple[Submission, places.Submitted, dict[str, Any] | None]:
+        is_program = check(connection, key, now, "contribute")  # who it is, before what they say
+        licence = context.settings().default_licence
+        feature = params.json_of(said)
+        submission = Submission.from_feature(feature, new_id, licence, may_be_private=not is_program)
+        if not (is_program or is_distinct):
+            _refuse_duplicates(connection, submission)
+        made = places.submit(connection, submission, key, now, matter_id)
+        stored = places.get(connection, submission.id)
+        return submission, made, _told(connection, submission.id, stored, None if is_program else key, now)
+
+    submission, made, body = context.store().writing(work)
+    context.revisions().wrote()
+    if made.is_new:
+        context.tiles().touch(made.quadkey)
+    else:  # perhaps the one who stored it came to no end
+        context.tiles().refresh()
+    response = _feature(body or {"type": "Feature", "id": str(submission.id)})
+    response.status_code = 202 if made.is_held else 201 if made.is_new else 200
+    response.headers["Location"] = context.absolute(url_for("api.place", place_id=submission.id))
+    return response
+
+
+@blueprint.get("/places/<uuid:place_id>")
+@counted("read")
+def place(place_id: uuid.UUID) -> Response:
+    """One place as a GeoJSON Feature, as the public sees it; with `?at=YYYY-MM-DD`, as it was on that day (UTC)."""
+    day = params.day("at")
+    with context.store().reading() as connection:
+        if day is not None:
+            then = versions.of_day(connection, place_id, day)
+            if then is None:
+                raise UnknownPlace(place_id)
+            return _feature(then)
+        found = places.get(connection, place_id)
+    if found is None:
+        raise UnknownPlace(place_id)
+    response = _feature(encode.place_feature(found))
+    response.set_etag(str(found.version))
+    return response
+
+
+@blueprint.put("/places/<uuid:place_id>")
+@counted("submit")
+def replace(place_id: uuid.UUID) -> Response:
+    """Give a place another content: what the feature does not say is empty from then on; its geometry may be null. `If-Match` names
+    the version that was read."""
+    return _changed(place_id, merges=False)
+
+
+@blueprint.patch("/places/<uuid:place_id>")
+@counted("submit")
+def update(place_id: uuid.UUID) -> Response:
+    """Change some of a place (RFC 7396): what the patch does not name stays. `If-Match` names the version that was read."""
+    return _changed(place_id, merges=True)
+
+
+@blueprint.delete("/places/<uuid:place_id>")
+@counted("submit")
+def delete(place_id: uuid.UUID) -> Response:
+    """Delete a place. Its keeper can restore it for some days. 204."""
+    key, now, expected = caller.key(), dt.datetime.now(dt.UTC), _expected()
+    context.store().writing(lambda connection: places.delete(connection, place_id, key, now, expected=expected))
+    _wrote()
+    return Response(status=204)
+
+
+@blueprint.get("/places/<uuid:place_id>/versions")
+@counted("read")
+def history(place_id: uuid.UUID) -> Response:
+    """Every version of a place that the public may see, the latest first, without who made it."""
+    with context.store().reading() as connection:
+        found = versions.of_place(connection, place_id)
+    if not found:
+        raise UnknownPlace(place_id)
+    return jsonify(place_id=str(place_id), versions=found)
+
+
+@blueprint.post("/places/<uuid:place_id>/versions/<int:version>/restore")
+@counted("submit")
+def restore(place_id: uuid.UUID, version: int) -> Response:
+    """Bring an earlier version back, as a new one. Its licence and who may see it stay as they are now."""
+    key, now, expected = caller.key(), dt.datetime.now(dt.UTC), _expected()
+    if version > _MOST_VERSIONS:
+        raise Unknown(f"earlier version of {place_id}", version)
+    body = context.store().writing(lambda connection: _restored(connection, place_id, version, key, now, expected))
+    _wrote()
+    return _feature(body)
+
+
+@blueprint.get("/places/duplicates")
+@counted("read")
+def duplicates() -> Response:
+    """Places that may be the one somebody is about to add: by `name`, `lon` and `lat`."""
+    position = params.position()
+    name = request.args.get("name", "").strip()
+    if not 0 < len(name) <= 200:
+        raise BadParameter("name", name[:40], "is not a text of 1 to 200 signs")
+    with context.store().reading() as connection:
+        found = places.near_duplicates(connection, name, position)
+    return jsonify(candidates=[_candidate(one) for one in found])
+
+
+@blueprint.get("/communes/<code>/places")
+@counted("read")
+def places_on_day(code: str) -> Response:
+    """The places of a commune as they were on a day (`at`, UTC): a FeatureCollection of those that lists may hold."""
+    code, day = commune_code(code), params.day("at")
+    if day is None:
+        raise BadParameter("at", None, "is required: a day as YYYY-MM-DD")
+    with context.store().reading() as connection:
+        features = versions.of_commune(connection, code, day)
+        if not features:
+            communes.get(connection, code)  # UnknownCommune
+    return _feature({"type": "FeatureCollection", "at": day.isoformat(), "features": features})
+
+
+@blueprint.get("/placement")
+@counted("read")
+def placement() -> Response:
+    """Where the point `lon`, `lat` lies: verdict, method, commune, metres to the nearest limit where under 1 km."""
+    position = params.position()
+    with context.store().reading() as connection:
+        found = communes.covering(connection, position)
+    return jsonify(
+        verdict=found.verdict,
+        method=found.method,
+        commune_code=found.commune_code,
+        distance_m=None if found.distance_m is None else round(found.distance_m, 1),
+    )
+
+
+def _changed(place_id: uuid.UUID, *, merges: bool) -> Response:
+    key, now, said, expected = caller.key(), dt.datetime.now(dt.UTC), params.body(), _expected()
+
+    def work(connection: Connection) -> dict[str, Any]:
+        is_program = check(connection, key, now, "contribute")
+        feature = params.json_of(said)
+        there = _there(connection, place_id, None if is_program else key, now)
+        if merges:
+            feature = keeping.merged(there, feature)
+        keeps_position = isinstance(feature, dict) and feature.get("geometry") is None
+        if keeps_position:  # a geometry must be there to be checked; the store is told to keep the one it has
+            feature = {**feature, "geometry": keeping.SOMEWHERE}
+        if isinstance(feature, dict):
+            feature = {**feature, "id": str(place_id)}
+        licence = context.settings().default_licence
+        submission = Submission.from_feature(feature, place_id, licence, may_be_private=not is_program)
+        says_visibility = feature["properties"].get("visibility") is not None
+        places.modify(connection, submission, key, now, expected=expected, keeps_position=keeps_position,
+                      keeps_visibility=not says_visibility)  # fmt: skip
+        return _there(connection, place_id, None if is_program else key, now)
+
+    body = context.store().writing(work)
+    _wrote()
+    return _feature(body)
+
+
+def _there(connection: Connection, place_id: uuid.UUID, key: bytes | None, now: dt.datetime) -> dict[str, Any]:
+    """A place as its keeper sees it, else as the public does. UnknownPlace if neither sees it."""
+    told = _told(connection, place_id, places.get(connection, place_id), key, now)
+    if told is None:
+        raise UnknownPlace(place_id)
+    return told
+
+
+def _told(
+    connection: Connection, place_id: uuid.UUID, stored: Place | None, key: bytes | None, now: dt.datetime
+) -> dict[str, Any] | None:
+    own = keeping.own(connection, key, now, place_id) if key is not None else []
+    return own[0] if own else encode.place_feature(stored) if stored else None
+
+
+def _restored(
+    connection: Connection, place_id: uuid.UUID, version: int, key: bytes, now: dt.datetime, expected: int | None
+) -> dict[str, Any]:
+    keeping.restore(connection, key, now, place_id, version, expected)
+    return _there(connection, place_id, key, now)
+
+
+def _refuse_duplicates(connection: Connection, submission: Submission) -> None:
+    found = places.near_duplicates(connection, submission.name, submission.position, submission.id)
+    if found and places.get(connection, submission.id) is None:
+        raise Conflict(
+            "places that may be the same are there already: is it one of these? If not, send it again with ?distinct=true",
+            candidates=[_candidate(one) for one in found],
+        )
+
+
+def _candidate(one: places.Candidate) -> dict[str, Any]:
+    told: dict[str, Any] = saying.plain(asdict(one))
+    return told | {"distance_m": round(one.distance_m, 1), "likeness": round(one.likeness, 2),
+                   "url": context.absolute(url_for("api.place", place_id=one.id))}  # fmt: skip
+
+
+def _expected() -> int | None:
+    """The version that If-Match names, None for any. Outdated for what names none of ours."""
+    if "If-Match" not in request.headers or request.if_match.star_tag:
+        return None
+    named = [(tag or "").partition("-")[0] for tag in request.if_match.as_set(include_weak=True)]
+    if len(named) != 1 or not (named[0].isascii() and named[0].isdigit() and len(named[0]) < 10):
+        raise Outdated("If-Match names no version of this place: read it again")
+    return int(named[0])
+
+
+def _feature(body: dict[str, Any]) -> Response:
+    response = make_response(encode.dumps(body))
+    response.mimetype = _GEOJSON
+    version = body.get("properties", {}).get("version")
+    if version is not None:
+        response.set_etag(str(version))
+    return response
+
+
+def _wrote() -> None:
+    context.revisions().wrote()
+    context.tiles().refresh()

@@ -1,0 +1,84 @@
+-- Who asks. Every function of the schema `citizens` takes the SHA-256 of a key first, and finds out here whose it is: the web, which
+-- calls them, cannot act for anybody whose key it was not shown.
+SET ROLE geoplatform_owner;
+
+-- Refusals have SQLSTATEs of their own, with the status of HTTP that fits in their last three signs; the detail names the
+-- parameter at fault. Of 404 the words are a noun and the detail is what it was asked by. Whoever calls tells them from failures
+-- (store/engine.py).
+CREATE FUNCTION people.refuse(status integer, words text, detail text DEFAULT '') RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    RAISE EXCEPTION USING MESSAGE = words, ERRCODE = 'GP' || status, DETAIL = coalesce(refuse.detail, '');
+END
+$$;
+
+CREATE TYPE people.caller AS (citizen_id uuid, label text);
+
+-- The citizen whose session or token this is, or the label of an operator's key. scope: read, contribute or moderate; what a session may
+-- is not bounded. GP401 for a key that is unknown or no longer holds, GP403 for one that may not.
+CREATE FUNCTION people.caller(key bytea, at timestamptz, scope text) RETURNS people.caller
+LANGUAGE plpgsql STABLE
+SET search_path = people, pg_temp
+AS $$
+DECLARE
+    holder record;
+    caller people.caller;
+BEGIN
+    SELECT s.citizen_id, c.state, NULL::text[] AS scopes INTO holder
+    FROM session AS s JOIN citizen AS c ON c.id = s.citizen_id WHERE s.secret_sha256 = key AND s.expires_at > at;
+    IF NOT FOUND THEN
+        SELECT t.citizen_id, c.state, t.scopes INTO holder
+        FROM token AS t JOIN citizen AS c ON c.id = t.citizen_id WHERE t.secret_sha256 = key AND t.expires_at > at;
+    END IF;
+    IF FOUND THEN
+        IF holder.scopes IS NOT NULL AND NOT scope = ANY (holder.scopes) THEN
+            PERFORM refuse(403, format('this token may %s, and this takes one that may %s', array_to_string(holder.scopes, ', '), scope));
+        ELSIF holder.state = 'suspended' AND scope <> 'read' THEN
+            PERFORM refuse(403, 'this account is suspended');
+        END IF;
+        caller.citizen_id := holder.citizen_id;
+        RETURN caller;
+    END IF;
+    SELECT t.label INTO caller.label
+    FROM geoplatform.api_token AS t
+    WHERE t.secret_sha256 = key AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > at);
+    IF NOT FOUND THEN
+        PERFORM refuse(401, 'this session or token is unknown, expired or revoked');
+    END IF;
+    RETURN caller;
+END
+$$;
+
+-- The same where only a person will do.
+CREATE FUNCTION people.citizen(key bytea, at timestamptz, scope text) RETURNS uuid
+LANGUAGE plpgsql STABLE
+SET search_path = people, pg_temp
+AS $$
+DECLARE
+    caller people.caller := caller(key, at, scope);
+BEGIN
+    IF caller.citizen_id IS NULL THEN
+        PERFORM refuse(403, 'this is for people: a program''s key has no account');
+    END IF;
+    RETURN caller.citizen_id;
+END
+$$;
+
+-- Whether the key is an operator's. Raises as the others do where it may not do this.
+CREATE FUNCTION citizens.is_program(key bytea, at timestamptz, scope text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$ SELECT (people.caller(key, at, scope)).citizen_id IS NULL $$;
+
+-- GP401 and GP403 as people.citizen; for what only reads.
+CREATE FUNCTION citizens.require_citizen(key bytea, at timestamptz) RETURNS void
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+BEGIN
+    PERFORM citizen(key, at, 'read');
+END
+$$;
+
+RESET ROLE;

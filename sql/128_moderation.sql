@@ -1,0 +1,272 @@
+-- What is proposed and reported, and how referents decide on it.
+SET ROLE geoplatform_owner;
+
+CREATE VIEW published.decisions AS
+SELECT d.seq, (d.decided_at AT TIME ZONE 'UTC')::date AS decided_on, m.commune_code, m.kind AS matter, m.reason AS reported, d.outcome, d.action,
+       d.reason, (SELECT p.id FROM geoplatform.place AS p WHERE p.id = m.place_id AND geoplatform.is_public(p.status, p.visibility)) AS place_id
+FROM people.decision AS d JOIN people.matter AS m ON m.id = d.matter_id;
+COMMENT ON VIEW published.decisions IS 'What referents decided, without people.';
+COMMENT ON COLUMN published.decisions.seq IS 'Number of the decision; grows, may skip.';
+COMMENT ON COLUMN published.decisions.decided_on IS 'Day of the decision (UTC).';
+COMMENT ON COLUMN published.decisions.commune_code IS 'INSEE code of the commune of the place, when it was brought up.';
+COMMENT ON COLUMN published.decisions.matter IS 'first (contribution of a new account), suggestion, report, claim or appeal.';
+COMMENT ON COLUMN published.decisions.reported IS 'What a report says.';
+COMMENT ON COLUMN published.decisions.outcome IS 'accepted, refused or deletion_proposed (a second referent has to agree).';
+COMMENT ON COLUMN published.decisions.action IS 'What was done: none, published, applied, granted, hidden, deleted, redacted or restored.';
+COMMENT ON COLUMN published.decisions.reason IS 'Why.';
+COMMENT ON COLUMN published.decisions.place_id IS 'Identifier of the place, where the public sees it.';
+
+CREATE FUNCTION people.commune_of(of_place uuid) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = geoplatform, pg_temp
+AS $$
+    SELECT l.commune_code FROM placement AS l
+    WHERE l.place_id = of_place AND l.vintage_id = (SELECT v.id FROM vintage AS v WHERE v.state = 'active')
+$$;
+
+-- Brings something up. proposed: of a suggestion, the place's whole content as change_place takes it. GP404 unless the public sees the
+-- place; GP409 where the same person brought up the same already.
+CREATE FUNCTION people.bring_up(
+    new_id uuid, kind text, of_place uuid, reason text, note text, proposed jsonb, of_version integer, who uuid, at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = people, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM require_public(of_place);
+    IF (SELECT count(*) FROM matter AS m WHERE m.place_id = of_place AND m.opened_by IS NOT DISTINCT FROM who
+        AND m.kind = kind AND m.state IN ('open', 'seconding')) >= (CASE WHEN who IS NULL THEN 20 ELSE 1 END)
+    THEN
+        PERFORM refuse(CASE WHEN who IS NULL THEN 429 ELSE 409 END, 'this was brought up already, and waits for a referent');
+    END IF;
+    INSERT INTO matter (id, kind, place_id, commune_code, reason, note, proposed, of_version, opened_by, opened_at)
+    VALUES (new_id, kind, of_place, commune_of(of_place), reason, note, proposed, of_version, who, at);
+END
+$$;
+
+CREATE FUNCTION citizens.suggest(key bytea, at timestamptz, new_id uuid, of_place uuid, proposed jsonb, note text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+DECLARE
+    who uuid := citizen(key, at, 'contribute');
+    there record;
+BEGIN
+    PERFORM require_public(of_place);
+    SELECT p.version, p.source INTO there FROM geoplatform.place AS p WHERE p.id = of_place;
+    IF there.source <> 'citizen' THEN
+        PERFORM refuse(403, of_place || ' is no citizen''s contribution: its register or loader changes it; report what is wrong');
+    ELSIF keeps(who, of_place) THEN
+        PERFORM refuse(409, 'you keep this place: change it');
+    END IF;
+    PERFORM bring_up(new_id, 'suggestion', of_place, NULL, note, proposed, there.version, who, at);
+END
+$$;
+
+-- key: NULL for somebody who says nothing of himself.
+CREATE FUNCTION citizens.report(key bytea, at timestamptz, new_id uuid, of_place uuid, reason text, note text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+BEGIN
+    PERFORM bring_up(new_id, 'report', of_place, reason, note, NULL, NULL,
+                     CASE WHEN key IS NOT NULL THEN citizen(key, at, 'contribute') END, at);
+END
+$$;
+
+CREATE FUNCTION citizens.claim(key bytea, at timestamptz, new_id uuid, of_place uuid, note text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+DECLARE
+    who uuid := citizen(key, at, 'contribute');
+BEGIN
+    IF keeps(who, of_place) THEN
+        PERFORM refuse(409, 'you keep this place already');
+    END IF;
+    PERFORM bring_up(new_id, 'claim', of_place, NULL, note, NULL, NULL, who, at);
+END
+$$;
+
+-- Takes back what the caller brought up himself and nobody has decided on.
+CREATE FUNCTION citizens.withdraw_matter(key bytea, at timestamptz, of_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+BEGIN
+    UPDATE matter AS m SET state = 'withdrawn'
+    WHERE m.id = of_id AND m.opened_by = citizen(key, at, 'contribute') AND m.state = 'open' AND m.kind <> 'first';
+    IF NOT FOUND THEN
+        PERFORM refuse(404, 'open matter of yours', of_id::text);
+    END IF;
+END
+$$;
+
+-- Asks that a decision be looked at again, by somebody else: whoever brought the matter up, or keeps the place. Once.
+CREATE FUNCTION citizens.appeal(key bytea, at timestamptz, new_id uuid, of_id uuid, note text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+DECLARE
+    who uuid := citizen(key, at, 'contribute');
+    old record;
+BEGIN
+    SELECT m.* INTO old FROM matter AS m
+    WHERE m.id = of_id AND m.state IN ('accepted', 'refused') AND m.kind <> 'appeal' AND (m.opened_by = who OR keeps(who, m.place_id)) FOR UPDATE;
+    IF NOT FOUND THEN
+        PERFORM refuse(404, 'decided matter of yours', of_id::text);
+    ELSIF EXISTS (SELECT FROM matter AS m WHERE m.appeals = of_id AND m.opened_by = who) THEN
+        PERFORM refuse(409, 'you appealed against this already');
+    END IF;
+    INSERT INTO matter (id, kind, place_id, commune_code, note, appeals, opened_by, opened_at)
+    VALUES (new_id, 'appeal', old.place_id, old.commune_code, note, of_id, who, at);
+END
+$$;
+
+-- A place as referents see it, hidden parts included.
+CREATE FUNCTION people.content_of(of_place uuid) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = geoplatform, public, pg_temp
+AS $$
+    SELECT jsonb_build_object('kind', p.kind, 'category', p.category, 'name', p.name, 'description', p.description, 'address', p.address,
+                              'phone', p.phone, 'website', p.website, 'opening_hours', p.opening_hours, 'stage', p.stage,
+                              'starts_on', p.starts_on, 'ends_on', p.ends_on, 'licence', p.licence, 'visibility', p.visibility,
+                              'status', p.status, 'version', p.version, 'lon', ST_X(p.geom), 'lat', ST_Y(p.geom))
+    FROM place AS p WHERE p.id = of_place
+$$;
+
+-- Whether somebody may decide on a matter: a referent of its commune who has nothing to do with it, who has not decided on it, nor on
+-- what it appeals against; on a suggestion, also who keeps the place.
+CREATE FUNCTION people.may_decide(who uuid, m people.matter) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = people, pg_temp
+AS $$
+    SELECT m.opened_by IS DISTINCT FROM who
+       AND ((m.kind = 'suggestion' AND keeps(who, m.place_id))
+            OR (decides(who, m.commune_code) AND NOT keeps(who, m.place_id)
+                AND NOT EXISTS (SELECT FROM decision AS d WHERE d.matter_id IN (m.id, m.appeals) AND d.decided_by = who)))
+$$;
+
+-- What waits for the caller: as a referent, and suggestions to places that he or she keeps. commune: of one only, or NULL.
+CREATE FUNCTION citizens.queue(key bytea, at timestamptz, commune text)
+RETURNS TABLE (id uuid, kind text, place_id uuid, commune_code text, reason text, note text, proposed jsonb, of_version integer,
+               appeals uuid, opener text, opened_at timestamptz, state text, place jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+    WITH who AS MATERIALIZED (SELECT people.citizen(queue.key, queue.at, 'moderate') AS id)
+    SELECT m.id, m.kind, m.place_id, m.commune_code, m.reason, m.note, m.proposed, m.of_version, m.appeals, c.display_name, m.opened_at, m.state,
+           people.content_of(m.place_id)
+    FROM who CROSS JOIN matter AS m LEFT JOIN citizen AS c ON c.id = m.opened_by
+    WHERE m.state IN ('open', 'seconding') AND (commune IS NULL OR m.commune_code = commune)
+      AND people.may_decide(who.id, m)
+    ORDER BY m.opened_at, m.id LIMIT 200
+$$;
+
+-- Decides. accepts: whether what was brought up is right. action: of a report that is, what is done about it (none, hidden, deleted,
+-- redacted). Returns the matter's state: seconding where a second referent has to agree to a deletion, the place being hidden meanwhile.
+-- GP404 for what does not wait for the caller; GP412 where a suggestion is about an earlier version of the place.
+CREATE FUNCTION citizens.decide(key bytea, at timestamptz, of_id uuid, accepts boolean, wanted text, reason text, note text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    who uuid := citizen(key, at, 'moderate');
+    m people.matter;
+    p jsonb;
+    outcome text := CASE WHEN accepts THEN 'accepted' ELSE 'refused' END;
+    action text := 'none';
+    new_state text;
+BEGIN
+    SELECT q.* INTO m FROM matter AS q WHERE q.id = of_id AND q.state IN ('open', 'seconding') FOR UPDATE;
+    IF NOT FOUND OR NOT may_decide(who, m) THEN
+        PERFORM refuse(404, 'matter that waits for you', of_id::text);
+    ELSIF wanted IS NOT NULL AND (m.kind <> 'report' OR NOT accepts) THEN
+        PERFORM refuse(422, 'is for reports that are right', 'action');
+    END IF;
+    new_state := outcome;
+    IF m.kind = 'first' THEN
+        action := CASE WHEN accepts THEN 'published' ELSE 'hidden' END;
+        UPDATE citizen AS c SET accepted = c.accepted + 1 WHERE accepts AND c.id = m.opened_by;
+        UPDATE matter AS q SET state = outcome WHERE q.id = m.id;  -- before the status: consents look at it
+        IF (SELECT q.status FROM geoplatform.place AS q WHERE q.id = m.place_id) = 'held' THEN
+            PERFORM geoplatform.set_status(m.place_id, action, at, 'referent', NULL);
+        END IF;
+    ELSIF m.kind = 'suggestion' AND accepts THEN
+        action := 'applied';
+        PERFORM geoplatform.require_editable(m.place_id, who, m.of_version);
+        p := m.proposed;
+        PERFORM geoplatform.change_place(
+            m.place_id, p ->> 'kind', p ->> 'category', p ->> 'name', p ->> 'description', p ->> 'address', p ->> 'phone', p ->> 'website',
+            p ->> 'opening_hours', p ->> 'stage', (p ->> 'starts_on')::date, (p ->> 'ends_on')::date, p ->> 'licence', NULL,
+            (p ->> 'lon')::double precision, (p ->> 'lat')::double precision, at, 'citizen', coalesce(m.opened_by, who));
+    ELSIF m.kind = 'claim' AND accepts THEN
+        action := 'granted';
+        INSERT INTO keeper (place_id, citizen_id, since) SELECT m.place_id, m.opened_by, at WHERE m.opened_by IS NOT NULL ON CONFLICT DO NOTHING;
+    ELSIF m.kind = 'report' AND accepts THEN
+        action := coalesce(wanted, 'none');
+        IF action <> 'none' AND (SELECT q.source FROM geoplatform.place AS q WHERE q.id = m.place_id) = 'register' THEN
+            PERFORM refuse(409, 'a register gives this place: what is wrong is told to whoever keeps it', 'action');
+        ELSIF action = 'deleted' AND m.state = 'open' THEN
+            outcome := 'deletion_proposed';
+            new_state := 'seconding';
+            action := 'hidden';
+        END IF;
+        IF action = 'redacted' THEN
+            UPDATE geoplatform.place_version AS v SET is_redacted = true WHERE v.place_id = m.place_id;
+        ELSIF action <> 'none' THEN
+            PERFORM geoplatform.set_status(m.place_id, action, at, 'referent', NULL);
+        ELSIF m.state = 'seconding' THEN
+            PERFORM people.show_again(m.place_id, at);
+        END IF;
+    ELSIF m.kind = 'report' AND m.state = 'seconding' THEN
+        action := 'restored';
+        PERFORM people.show_again(m.place_id, at);
+    ELSIF m.kind = 'appeal' AND accepts THEN
+        action := 'restored';
+        PERFORM people.show_again(m.place_id, at);
+    END IF;
+    UPDATE matter AS q SET state = new_state WHERE q.id = m.id;
+    INSERT INTO decision (matter_id, decided_by, outcome, action, reason, note, decided_at)
+    VALUES (m.id, who, outcome, action, reason, note, at);
+    RETURN new_state;
+END
+$$;
+
+-- A hidden place is shown again, if its contributor agrees to that.
+CREATE FUNCTION people.show_again(of_place uuid, at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = people, pg_temp
+AS $$
+DECLARE
+    contributor uuid := (SELECT a.citizen_id FROM author AS a WHERE a.place_id = of_place AND a.version = 1);
+BEGIN
+    IF (SELECT p.status FROM geoplatform.place AS p WHERE p.id = of_place) = 'hidden' THEN
+        PERFORM geoplatform.set_status(
+            of_place, CASE WHEN contributor IS NULL OR agrees(contributor, 'publication') THEN 'published' ELSE 'withheld' END, at, 'referent', NULL);
+    END IF;
+END
+$$;
+
+-- What the caller brought up, and what was brought up about places that he or she keeps, with the decisions. Who reported is not told,
+-- nor what else a report says.
+CREATE FUNCTION citizens.matters(key bytea, at timestamptz)
+RETURNS TABLE (id uuid, kind text, place_id uuid, place_name text, reason text, note text, state text, opened_at timestamptz, is_mine boolean,
+               decisions jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+    WITH who AS MATERIALIZED (SELECT people.citizen(matters.key, matters.at, 'read') AS id)
+    SELECT m.id, m.kind, m.place_id, p.name, m.reason, CASE WHEN m.opened_by = who.id OR m.kind = 'suggestion' THEN m.note END, m.state, m.opened_at,
+           m.opened_by IS NOT DISTINCT FROM who.id,
+           (SELECT coalesce(jsonb_agg(jsonb_build_object('outcome', d.outcome, 'action', d.action, 'reason', d.reason, 'note', d.note,
+                                                         'decided_at', d.decided_at) ORDER BY d.seq), '[]')
+            FROM decision AS d WHERE d.matter_id = m.id)
+    FROM who
+    JOIN matter AS m ON m.opened_by = who.id OR m.place_id IN (SELECT k.place_id FROM keeper AS k WHERE k.citizen_id = who.id)
+    JOIN geoplatform.place AS p ON p.id = m.place_id
+    ORDER BY m.opened_at DESC, m.id
+$$;
+
+RESET ROLE;
