@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-import sys
 import uuid
 from email.message import EmailMessage
 
 import click
 
 from geoplatform import mail
+from geoplatform.errors import MailFailed
 from geoplatform.session import OWNER, Session
 from geoplatform.store import tokens
 from geoplatform.store.citizens import operating
@@ -150,21 +150,30 @@ def settings(session: Session, name: str | None, value: int | None) -> None:
 @click.command("digests")
 @click.pass_obj
 def digests(session: Session) -> None:
-    """Mail what changed to those who asked for it and whose turn it is: for a timer, once an hour."""
-    store, now, mailed = session.store(OWNER), dt.datetime.now(dt.UTC), 0
+    """Mail what changed to those who asked for it and whose turn it is, and sweep what has had its time. For a timer."""
+    store, now = session.store(OWNER), dt.datetime.now(dt.UTC)
+    mailed = failed = 0
     mailer = mail.mailer(session.settings.smtp_url, session.settings.data_dir / "outbox")
     while True:
         with store.reading() as connection:
             due = operating.due_digests(connection, now, _DIGESTS_AT_ONCE)
         for digest in due:
             if digest.changes:
-                mailer.send(_letter(session, digest, now))
-                mailed += 1
+                try:
+                    mailer.send(_letter(session, digest, now))
+                    mailed += 1
+                except MailFailed as error:  # the others get theirs
+                    failed += 1
+                    click.echo(f"geoplatform: a digest was not mailed: {error}", err=True)
             with store.transaction() as connection:  # each for itself: whoever is stopped mails none twice but the last
                 operating.digest_mailed(connection, digest, now)
         if len(due) < _DIGESTS_AT_ONCE:
             break
-    click.echo(f"{mailed} mailed", file=sys.stdout)
+    with store.transaction() as connection:
+        swept = operating.sweep(connection, now)
+    click.echo(f"{mailed} mailed, {failed} not; {swept} deleted places lost their content")
+    if failed:
+        raise MailFailed(f"{failed} digests were not mailed: their turn comes again with the next changes")
 
 
 def _letter(session: Session, digest: Digest, now: dt.datetime) -> EmailMessage:

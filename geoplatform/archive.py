@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
+import lzma
 import uuid
 import zipfile
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 from geoplatform.errors import BadBody, BadParameter, BadPlace
@@ -25,6 +28,10 @@ _CONTENT = (
     "licence", "visibility",
 )  # fmt: skip
 _DOCUMENT = "archive.json"
+#: What a zip raises that is none, or was cut or altered.
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError)
+_MOST_VERSIONS = 1 << 30
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
 _ABOUT = """\
 Ce dossier contient tout ce que la carte garde de vous. / This folder holds everything that the map keeps of you.
 
@@ -66,23 +73,33 @@ def unpacked(data: bytes) -> dict[str, Any]:
         rows = document.get(name)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise _wrong(name, None, "is not a list of objects")
+    problems: list[BadParameter] = []
+    for where, value in _moments(document):
+        problems += _of_moment(where, value)
     told = document.get("citizen")
     citizen = Reading(told if isinstance(told, dict) else {}, "citizen.")
     citizen.name("display_name", 80, required=True)
     citizen.problems += [] if citizen.properties.get("language") in ("fr", "en") else [
         BadParameter("citizen.language", citizen.properties.get("language"), "is not one of fr, en")
     ]  # fmt: skip
-    problems = list(citizen.problems)
+    problems += citizen.problems
+    if isinstance(told, dict) and citizen.properties.get("display_name"):
+        told["display_name"] = str(told["display_name"]).strip()
     for number, place in enumerate(document["places"]):
         versions = place.get("versions")
         if not isinstance(versions, list) or not all(isinstance(version, dict) for version in versions):
             raise _wrong(f"places[{number}].versions", None, "is not a list of objects")
-        authored = place.get("authored")
-        if not isinstance(authored, list) or not all(type(one) is int and 0 < one < 1 << 31 for one in authored):
-            raise _wrong(f"places[{number}].authored", None, "is not a list of version numbers")
+        newest, authored = place.get("version"), place.get("authored")
+        if type(newest) is not int or not 0 < newest < _MOST_VERSIONS:
+            raise _wrong(f"places[{number}].version", str(newest)[:40], "is not the number of a version")
+        if not isinstance(authored, list) or not all(type(one) is int and 0 < one <= newest for one in authored):
+            raise _wrong(f"places[{number}].authored", None, f"is not a list of versions from 1 to {newest}")
+        if not all(type(one.get("version")) is int and 0 < one["version"] < newest for one in versions):
+            raise _wrong(f"places[{number}].versions", None, f"are not all from before version {newest}")
         problems += _of_place(place, f"places[{number}]")
         for index, version in enumerate(versions):
-            problems += _of_place({**version, "id": place.get("id")}, f"places[{number}].versions[{index}]")
+            version["id"] = place.get("id")
+            problems += _of_place(version, f"places[{number}].versions[{index}]")
     if problems:
         raise BadBody(problems[:20])
     return document
@@ -98,12 +115,55 @@ def _of_place(place: dict[str, Any], where: str) -> list[BadParameter]:
     }
     problems = []
     try:
-        Submission.from_feature(feature, uuid.UUID(int=0), may_be_private=True)
+        read = Submission.from_feature(feature, uuid.UUID(int=0), may_be_private=True)
+        place.update({name: _plain(getattr(read, name)) for name in _CONTENT})  # as it was checked
+        place.update(lon=read.position.lon, lat=read.position.lat)
         if place.get("id") is None:
             problems.append(BadParameter("id", None, "is required"))
     except BadPlace as wrong:
         problems += wrong.problems
     return [BadParameter(f"{where}.{one.parameter}", one.value, one.reason) for one in problems]
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None else str(value)
+
+
+#: Members that tell a moment or a day, by list; each must be one, where it is there.
+_WHEN = {
+    "places": ("created_at", "modified_at"),
+    "versions": ("valid_from", "valid_to"),
+    "appreciations": ("since",),
+    "participations": ("asked_at", "since", "until"),
+    "consents": ("occurred_at",),
+    "follows": ("since",),
+    "matters": ("opened_at",),
+    "decisions": ("decided_at",),
+}
+
+
+def _moments(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name in _LISTS:
+        for number, row in enumerate(document[name]):
+            yield from ((f"{name}[{number}].{member}", row.get(member)) for member in _WHEN[name])
+            for index, version in enumerate(row.get("versions") or () if name == "places" else ()):
+                if isinstance(version, dict):
+                    where = f"{name}[{number}].versions[{index}]"
+                    yield from ((f"{where}.{member}", version.get(member)) for member in _WHEN["versions"])
+
+
+def _of_moment(where: str, value: Any) -> list[BadParameter]:
+    if value is None:
+        return []
+    try:
+        year = dt.datetime.fromisoformat(value).year if isinstance(value, str) else 0
+    except ValueError:
+        year = 0
+    return (
+        []
+        if _FIRST_YEAR <= year <= _LAST_YEAR
+        else [BadParameter(where, str(value)[:40], "is not a moment (ISO 8601)")]
+    )
 
 
 def _document(data: bytes) -> Any:
@@ -116,11 +176,20 @@ def _document(data: bytes) -> Any:
                 text = file.read(LARGEST_INSIDE + 1)
     except KeyError as error:
         raise _wrong("body", None, f"holds no {_DOCUMENT}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        NotImplementedError,
+        ValueError,
+    ) as error:
         raise _wrong("body", None, f"is not a whole zip archive: {error}") from error
     try:
         return json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError among them
         raise _wrong(_DOCUMENT, None, f"is not JSON in UTF-8: {error}") from error
 
 

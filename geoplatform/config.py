@@ -31,6 +31,8 @@ class Settings:
     releases in our place (deploy/nginx), None to send them ourselves. `publisher`: who answers for the open data, by name;
     `contact`: an e-mail address for questions about them, None to name only the site.
     `smtp_url`: the mail server (geoplatform.mail), None to put messages into `data_dir/outbox`; `mail_from`: who sends them.
+    `oidc_issuer`, with `oidc_client_id` and `oidc_client_secret`: an OpenID Connect provider by which people may sign in too;
+    `oidc_acr`: the assurance that is asked of it (`eidas1` of FranceConnect).
     `default_licence`: SPDX identifier of the licence of contributions that name none.
     """
 
@@ -48,6 +50,10 @@ class Settings:
     contact: str | None = None
     smtp_url: str | None = None
     mail_from: str = "carte@localhost.localdomain"
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = None
+    oidc_acr: str | None = None
     default_licence: Licence = DEFAULT_LICENCE
     submit_rate: str = "120 per minute"
     read_rate: str = "1200 per minute"
@@ -102,6 +108,17 @@ class Settings:
                     raise Misuse(f"{PREFIX}{name} is not like smtps://user:password@host:465", variable=PREFIX + name)
             return raw
 
+        def issuer(name: str) -> str | None:
+            raw = text(name)
+            if raw is None:
+                return None
+            if not raw.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+                raise Misuse(f"{PREFIX}{name}={raw!r} is not an https address", variable=PREFIX + name, value=raw)
+            for needed in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"):
+                if text(needed) is None:
+                    raise Misuse(f"{PREFIX}{name} needs {PREFIX}{needed}", variable=PREFIX + needed, value="")
+            return raw
+
         def licence(name: str) -> Licence:
             raw = text(name)
             if raw is not None and raw not in list(Licence):
@@ -126,6 +143,10 @@ class Settings:
             contact=mailbox("CONTACT"),
             smtp_url=mail_server("SMTP_URL"),
             mail_from=mailbox("MAIL_FROM") or cls.mail_from,
+            oidc_issuer=issuer("OIDC_ISSUER"),
+            oidc_client_id=text("OIDC_CLIENT_ID"),
+            oidc_client_secret=text("OIDC_CLIENT_SECRET"),
+            oidc_acr=text("OIDC_ACR"),
             default_licence=licence("DEFAULT_LICENCE"),
             submit_rate=text("SUBMIT_RATE") or cls.submit_rate,
             read_rate=text("READ_RATE") or cls.read_rate,
@@ -152,6 +173,10 @@ class Settings:
             "CONTACT": self.contact or "",
             "SMTP_URL": self.smtp_url or "",
             "MAIL_FROM": self.mail_from,
+            "OIDC_ISSUER": self.oidc_issuer or "",
+            "OIDC_CLIENT_ID": self.oidc_client_id or "",
+            "OIDC_CLIENT_SECRET": self.oidc_client_secret or "",
+            "OIDC_ACR": self.oidc_acr or "",
             "DEFAULT_LICENCE": self.default_licence.value,
             "SUBMIT_RATE": self.submit_rate,
             "READ_RATE": self.read_rate,

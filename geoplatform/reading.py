@@ -138,7 +138,7 @@ class Reading:
         if value is None:
             return None
         try:
-            return validate_email(value, check_deliverability=False).normalized
+            return validate_email(value, check_deliverability=False, allow_smtputf8=False).ascii_email or value
         except EmailNotValidError as error:
             self.refuse(name, value, f"is not an e-mail address: {error}")
             return None

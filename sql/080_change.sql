@@ -10,6 +10,7 @@ CREATE TABLE geoplatform.change (
     version integer NOT NULL,
     occurred_at timestamptz NOT NULL,
     actor text,
+    is_told boolean NOT NULL DEFAULT true,
     commune_code_before text COLLATE "C",
     commune_code_after text COLLATE "C",
     geom_before geometry(Point, 4326),
@@ -19,6 +20,7 @@ COMMENT ON TABLE geoplatform.change IS 'Every creation, modification and deletio
 COMMENT ON COLUMN geoplatform.change.transaction_id IS
     'Numbers are drawn before their transaction commits, so a reader could skip one: published.changes waits for the '
     'transactions that are still open (docs/adr/0005-change-log.md).';
+COMMENT ON COLUMN geoplatform.change.is_told IS 'Whether the public saw the place before or after. Positions are kept of what it saw, and of nothing else.';
 COMMENT ON COLUMN geoplatform.change.actor IS 'Label of the key or loader that did it, or `citizen`: which one, people.author tells.';
 CREATE INDEX change_place ON geoplatform.change (place_id, version);
 CREATE INDEX change_in_commune ON geoplatform.change (commune_code_after, seq);  -- feeds of a commune

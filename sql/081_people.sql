@@ -64,10 +64,12 @@ CREATE TABLE people.sign_in_link (
     secret_sha256 bytea PRIMARY KEY CHECK (length(secret_sha256) = 32),
     email text NOT NULL,
     language text NOT NULL CHECK (language IN ('fr', 'en')),
+    citizen_id uuid REFERENCES people.citizen ON DELETE CASCADE,
     asked_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     used_at timestamptz
 );
+COMMENT ON COLUMN people.sign_in_link.citizen_id IS 'Whose new address it is to confirm; nobody signs in by such a link.';
 COMMENT ON TABLE people.sign_in_link IS 'Links that were mailed. Each serves once, and they are dropped a day later.';
 CREATE INDEX sign_in_link_email ON people.sign_in_link (lower(email), asked_at);
 

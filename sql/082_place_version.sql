@@ -23,10 +23,12 @@ CREATE TABLE geoplatform.place_version (
     status text NOT NULL,
     commune_code text COLLATE "C",
     is_redacted boolean NOT NULL DEFAULT false,
+    is_foreign boolean NOT NULL DEFAULT false,
     geom geometry(Point, 4326) NOT NULL,
     PRIMARY KEY (place_id, version)
 );
 COMMENT ON TABLE geoplatform.place_version IS 'Versions of places that were replaced, in force from valid_from until valid_to.';
+COMMENT ON COLUMN geoplatform.place_version.is_foreign IS 'It came with an archive: nobody here can tell whether it was ever so, and it is its keeper''s alone.';
 COMMENT ON COLUMN geoplatform.place_version.is_redacted IS 'A referent found in it what nobody should read.';
 CREATE INDEX place_version_commune ON geoplatform.place_version (commune_code, valid_from);  -- places of a commune on a day
 

@@ -323,6 +323,7 @@ SELECT l.seq, l.operation, l.place_id, l.version, (l.occurred_at AT TIME ZONE 'U
        l.commune_code_before, l.commune_code_after
 FROM geoplatform.change AS l, pg_current_snapshot() AS s
 WHERE (l.transaction_id < pg_snapshot_xmin(s) OR l.transaction_id >= pg_snapshot_xmax(s))
+  AND l.is_told
   AND (l.operation = 'delete'  -- logged of what was public
        OR NOT EXISTS (SELECT FROM geoplatform.place AS p
                       WHERE p.id = l.place_id AND (p.status NOT IN ('published', 'deleted') OR p.visibility = 'private')));
@@ -345,7 +346,7 @@ SELECT v.place_id, v.version, v.kind, v.category, v.name, v.description,
        v.commune_code, (v.valid_from AT TIME ZONE 'UTC')::date AS from_on, (v.valid_to AT TIME ZONE 'UTC')::date AS until_on,
        (CASE WHEN p.visibility = 'public' AND v.visibility = 'public' THEN v.geom END)::geometry(Point, 4326) AS geom
 FROM geoplatform.place_version AS v JOIN geoplatform.place AS p ON p.id = v.place_id
-WHERE geoplatform.is_public(p.status, p.visibility) AND geoplatform.is_public(v.status, v.visibility) AND NOT v.is_redacted
+WHERE geoplatform.is_public(p.status, p.visibility) AND geoplatform.is_public(v.status, v.visibility) AND NOT v.is_redacted AND NOT v.is_foreign
 UNION ALL
 SELECT p.id, p.version, p.kind, p.category, p.name, p.description, p.address, p.phone, p.website, p.opening_hours,
        p.stage, p.starts_on, p.ends_on, p.licence, p.licence <> 'display-only', p.commune_code, p.modified_on, NULL, p.geom::geometry(Point, 4326)

@@ -32,7 +32,7 @@ BEGIN
         FROM token AS t JOIN citizen AS c ON c.id = t.citizen_id WHERE t.secret_sha256 = key AND t.expires_at > at;
     END IF;
     IF FOUND THEN
-        IF holder.scopes IS NOT NULL AND NOT scope = ANY (holder.scopes) THEN
+        IF scope <> 'read' AND NOT scope = ANY (holder.scopes) THEN  -- who may do something may read what is his
             PERFORM refuse(403, format('this token may %s, and this takes one that may %s', array_to_string(holder.scopes, ', '), scope));
         ELSIF holder.state = 'suspended' AND scope <> 'read' THEN
             PERFORM refuse(403, 'this account is suspended');
@@ -79,6 +79,15 @@ AS $$
 BEGIN
     PERFORM citizen(key, at, 'read');
 END
+$$;
+
+-- The commune in which a place lies now.
+CREATE FUNCTION people.commune_of(of_place uuid) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = geoplatform, pg_temp
+AS $$
+    SELECT l.commune_code FROM placement AS l
+    WHERE l.place_id = of_place AND l.vintage_id = (SELECT v.id FROM vintage AS v WHERE v.state = 'active')
 $$;
 
 RESET ROLE;

@@ -1,6 +1,16 @@
 -- How a place comes in. One statement stores the place, its verdict, its line in the change log and who wrote it, in one snapshot.
 SET ROLE geoplatform_owner;
 
+-- Whether a referent looks at what a citizen adds there before it is shown: while the account is new and somebody is there to look at it.
+CREATE FUNCTION people.needs_look(of_citizen uuid, commune text) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = people, pg_temp
+AS $$
+    SELECT (SELECT c.accepted FROM citizen AS c WHERE c.id = of_citizen) < value_of('held_first')
+       AND EXISTS (SELECT FROM role AS r JOIN citizen AS c ON c.id = r.citizen_id AND c.state = 'active'
+                   WHERE r.citizen_id <> of_citizen AND decides(r.citizen_id, commune))
+$$;
+
 -- Status of what a citizen adds: held while the account is new and somebody is there to look at it. GP403 without consent to
 -- publication, or while too many wait already.
 CREATE FUNCTION people.status_of_new(of_citizen uuid, commune text) RETURNS text
@@ -10,10 +20,7 @@ AS $$
 BEGIN
     IF NOT agrees(of_citizen, 'publication') THEN
         PERFORM refuse(403, 'you have not agreed that what you add is shown (consent `publication`)', 'publication');
-    END IF;
-    IF (SELECT c.accepted FROM citizen AS c WHERE c.id = of_citizen) >= value_of('held_first')
-       OR NOT EXISTS (SELECT FROM role AS r WHERE r.citizen_id <> of_citizen AND decides(r.citizen_id, commune))
-    THEN
+    ELSIF NOT needs_look(of_citizen, commune) THEN
         RETURN 'published';
     END IF;
     IF (SELECT count(*) FROM matter AS m WHERE m.opened_by = of_citizen AND m.kind = 'first' AND m.state = 'open')
@@ -62,14 +69,15 @@ AS $$
                'citizen', submit_place.submitted_at, submit_place.submitted_at, found.commune_code, found.geom
         FROM found, who WHERE found.in_force
         ON CONFLICT ON CONSTRAINT place_pkey DO NOTHING
-        RETURNING place.id, place.version, place.shown_quadkey, place.status
+        RETURNING place.id, place.version, place.shown_quadkey, place.status, geoplatform.is_public(place.status, place.visibility) AS is_told,
+                  CASE WHEN place.status = 'published' THEN place.shown_geom END AS told_geom
     ), placed AS (
         INSERT INTO geoplatform.placement (place_id, vintage_id, verdict, method, commune_code, distance_m)
         SELECT stored.id, found.vintage_id, found.verdict, found.method, found.commune_code, found.distance_m
         FROM stored, found
     ), logged AS (
-        INSERT INTO geoplatform.change (operation, place_id, version, occurred_at, actor, commune_code_after, geom_after)
-        SELECT 'create', stored.id, stored.version, submit_place.submitted_at, who.label, found.commune_code, found.geom
+        INSERT INTO geoplatform.change (operation, place_id, version, occurred_at, actor, is_told, commune_code_after, geom_after)
+        SELECT 'create', stored.id, stored.version, submit_place.submitted_at, who.label, stored.is_told, found.commune_code, stored.told_geom
         FROM stored, found, who WHERE found.in_force
     ), authored AS (
         INSERT INTO people.author (place_id, version, citizen_id)

@@ -2,7 +2,8 @@
 -- keeps. Registers and demonstration places come and go with their loaders.
 SET ROLE geoplatform_owner;
 
--- A line of the change log for the version that a place has now. It was public or not before, and its position and commune were these.
+-- A line of the change log for the version that a place has now. was_public: whether the public saw it before; old_geom: the position that
+-- it saw, NULL for none; old_commune: where it lay. Where it is seen for the first time is where it was entered, for the public.
 CREATE FUNCTION geoplatform.log_change(of_place uuid, was_public boolean, old_geom geometry, old_commune text, actor text, by_citizen uuid)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -12,21 +13,24 @@ DECLARE
     p record;
     operation text;
 BEGIN
-    SELECT q.version, q.modified_at, q.geom, is_public(q.status, q.visibility) AS shown, q.status, l.commune_code INTO p
+    SELECT q.version, q.modified_at, q.shown_geom, is_public(q.status, q.visibility) AS shown, l.commune_code INTO p
     FROM place AS q LEFT JOIN placement AS l ON l.place_id = q.id AND l.vintage_id = active_vintage() WHERE q.id = of_place;
     IF by_citizen IS NOT NULL THEN
         INSERT INTO people.author (place_id, version, citizen_id) VALUES (of_place, p.version, by_citizen);
     END IF;
     operation := CASE WHEN was_public AND NOT p.shown THEN 'delete' WHEN p.shown AND NOT was_public THEN 'create' ELSE 'modify' END;
-    INSERT INTO change (operation, place_id, version, occurred_at, actor, commune_code_before, commune_code_after, geom_before, geom_after)
-    VALUES (operation, of_place, p.version, p.modified_at, log_change.actor,
+    IF operation = 'create' AND NOT EXISTS (SELECT FROM change AS l WHERE l.place_id = of_place AND l.is_told) THEN
+        UPDATE place AS q SET commune_code_at_entry = p.commune_code
+        WHERE q.id = of_place AND q.commune_code_at_entry IS DISTINCT FROM p.commune_code;
+    END IF;
+    INSERT INTO change (operation, place_id, version, occurred_at, actor, is_told, commune_code_before, commune_code_after, geom_before, geom_after)
+    VALUES (operation, of_place, p.version, p.modified_at, log_change.actor, was_public OR p.shown,
             CASE WHEN operation <> 'create' THEN old_commune END, CASE WHEN operation <> 'delete' THEN p.commune_code END,
-            CASE WHEN operation <> 'create' THEN old_geom END, CASE WHEN operation <> 'delete' THEN p.geom END);
+            CASE WHEN was_public THEN old_geom END, CASE WHEN p.shown THEN p.shown_geom END);
 END
 $$;
 
--- Gives a place another status, as a version of its own. What was never public is private from its deletion on, so that nothing tells
--- that it was there.
+-- Gives a place another status, as a version of its own. What was deleted is brought back by restore_version alone.
 CREATE FUNCTION geoplatform.set_status(of_place uuid, new_status text, at timestamptz, actor text, by_citizen uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = geoplatform, public, pg_temp
@@ -34,16 +38,13 @@ AS $$
 DECLARE
     p record;
 BEGIN
-    SELECT q.status, is_public(q.status, q.visibility) AS shown, q.geom, l.commune_code INTO p
+    SELECT q.status, is_public(q.status, q.visibility) AS shown, q.shown_geom, l.commune_code INTO p
     FROM place AS q LEFT JOIN placement AS l ON l.place_id = q.id AND l.vintage_id = active_vintage() WHERE q.id = of_place FOR UPDATE OF q;
-    IF NOT FOUND OR p.status = new_status THEN
+    IF NOT FOUND OR p.status = new_status OR (p.status = 'deleted' AND actor = 'referent') THEN
         RETURN;
     END IF;
-    UPDATE place AS q
-    SET status = new_status, version = q.version + 1, modified_at = set_status.at,
-        visibility = CASE WHEN new_status = 'deleted' AND p.status = 'held' THEN 'private' ELSE q.visibility END
-    WHERE q.id = of_place;
-    PERFORM log_change(of_place, p.shown, p.geom, p.commune_code, actor, by_citizen);
+    UPDATE place AS q SET status = new_status, version = q.version + 1, modified_at = set_status.at WHERE q.id = of_place;
+    PERFORM log_change(of_place, p.shown, p.shown_geom, p.commune_code, actor, by_citizen);
 END
 $$;
 
@@ -79,14 +80,14 @@ BEGIN
 END
 $$;
 
--- Gives a place another content; its position too, unless lon and lat (degrees, EPSG:4326) are NULL. An address that a program was
--- not shown, because the place is shown at commune level, stays unless it gives another. It is placed anew on every
+-- Gives a place another content; its position too, unless lon and lat (degrees, EPSG:4326) are NULL. Licence and visibility stay where they
+-- are NULL. knows_all: whether who changes it was shown all of it; else an address that the public is not shown stays unless another is given. It is placed anew on every
 -- vintage whose places are kept placed, and the change is logged with both positions. Returns the new version.
 -- Errors as of require_editable; 23503 (place_category_of_its_kind) for an unknown category.
 CREATE FUNCTION geoplatform.change_place(
     of_place uuid, kind text, category text, name text, description text, address text, phone text, website text,
     opening_hours text, stage text, starts_on date, ends_on date, licence text, visibility text,
-    lon double precision, lat double precision, modified_at timestamptz, actor text, by_citizen uuid)
+    lon double precision, lat double precision, modified_at timestamptz, actor text, by_citizen uuid, knows_all boolean)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = geoplatform, public, pg_temp
@@ -98,17 +99,17 @@ DECLARE
     new_version integer;
     new_geom geometry;
 BEGIN
-    SELECT p.geom, l.commune_code, is_public(p.status, p.visibility) AS shown INTO old
+    SELECT p.geom, p.shown_geom, l.commune_code, is_public(p.status, p.visibility) AS shown INTO old
     FROM place AS p LEFT JOIN placement AS l ON l.place_id = p.id AND l.vintage_id = active WHERE p.id = of_place;
     new_geom := coalesce(ST_SetSRID(ST_MakePoint(lon, lat), 4326), old.geom);
     UPDATE place AS p
     SET kind = change_place.kind, category = change_place.category, name = change_place.name,
         description = change_place.description,
-        address = CASE WHEN p.visibility = 'public' OR change_place.by_citizen IS NOT NULL THEN change_place.address
+        address = CASE WHEN p.visibility = 'public' OR change_place.knows_all THEN change_place.address
                        ELSE coalesce(change_place.address, p.address) END,
         phone = change_place.phone, website = change_place.website, opening_hours = change_place.opening_hours,
         stage = change_place.stage, starts_on = change_place.starts_on, ends_on = change_place.ends_on,
-        licence = change_place.licence, visibility = coalesce(change_place.visibility, p.visibility), geom = new_geom,
+        licence = coalesce(change_place.licence, p.licence), visibility = coalesce(change_place.visibility, p.visibility), geom = new_geom,
         version = p.version + 1, modified_at = change_place.modified_at
     WHERE p.id = of_place
     RETURNING p.version INTO new_version;
@@ -119,11 +120,13 @@ BEGIN
         FROM vintage AS v CROSS JOIN LATERAL place_point(new_geom, v.id) AS judged
         WHERE v.is_placed;
     END IF;
-    PERFORM log_change(of_place, old.shown, old.geom, old.commune_code, change_place.actor, change_place.by_citizen);
+    PERFORM log_change(of_place, old.shown, old.shown_geom, old.commune_code, change_place.actor, change_place.by_citizen);
     RETURN new_version;
 END
 $$;
 
+-- Licence and visibility are turned by who keeps the place, or by a program where nobody does. What a new account moves into a commune where
+-- a referent looks at such things first waits for him.
 CREATE FUNCTION citizens.modify_place(
     key bytea, of_place uuid, kind text, category text, name text, description text, address text, phone text, website text,
     opening_hours text, stage text, starts_on date, ends_on date, licence text, visibility text,
@@ -134,10 +137,31 @@ SET search_path = geoplatform, public, pg_temp
 AS $$
 DECLARE
     caller people.caller := people.caller(key, modified_at, 'contribute');
+    keeps boolean;
+    old_commune text;
+    contributor uuid;
+    new_version integer;
 BEGIN
     PERFORM require_editable(of_place, caller.citizen_id, expected);
-    RETURN change_place(of_place, kind, category, name, description, address, phone, website, opening_hours, stage, starts_on, ends_on,
-                        licence, visibility, lon, lat, modified_at, coalesce(caller.label, 'citizen'), caller.citizen_id);
+    keeps := EXISTS (SELECT FROM people.keeper AS k WHERE k.place_id = of_place AND k.citizen_id = caller.citizen_id);
+    IF NOT keeps AND EXISTS (SELECT FROM people.author AS a WHERE a.place_id = of_place) THEN
+        licence := NULL;
+        visibility := NULL;
+    END IF;
+    old_commune := people.commune_of(of_place);
+    new_version := change_place(of_place, kind, category, name, description, address, phone, website, opening_hours, stage, starts_on, ends_on,
+                                licence, visibility, lon, lat, modified_at, coalesce(caller.label, 'citizen'), caller.citizen_id, keeps);
+    SELECT a.citizen_id INTO contributor FROM people.author AS a WHERE a.place_id = of_place AND a.version = 1;
+    IF contributor = caller.citizen_id AND people.commune_of(of_place) IS DISTINCT FROM old_commune
+       AND (SELECT p.status FROM place AS p WHERE p.id = of_place) = 'published' AND people.needs_look(contributor, people.commune_of(of_place))
+       AND NOT EXISTS (SELECT FROM people.matter AS m WHERE m.place_id = of_place AND m.kind = 'first')
+    THEN
+        INSERT INTO people.matter (id, kind, place_id, commune_code, opened_by, opened_at)
+        VALUES (gen_random_uuid(), 'first', of_place, people.commune_of(of_place), contributor, modified_at);
+        PERFORM set_status(of_place, 'held', modified_at, 'citizen', contributor);
+        new_version := new_version + 1;
+    END IF;
+    RETURN new_version;
 END
 $$;
 
@@ -157,7 +181,7 @@ BEGIN
         PERFORM people.refuse(403, 'you do not keep this place: report it, and two referents decide');
     END IF;
     PERFORM set_status(of_place, 'deleted', at, coalesce(caller.label, 'citizen'), caller.citizen_id);
-    UPDATE people.matter AS m SET state = 'withdrawn' WHERE m.place_id = of_place AND m.kind = 'first' AND m.state = 'open';
+    UPDATE people.matter AS m SET state = 'withdrawn' WHERE m.place_id = of_place AND m.state IN ('open', 'seconding');
     PERFORM purge(at, 20);  -- whoever deletes sweeps after others
 END
 $$;
@@ -172,6 +196,7 @@ DECLARE
     citizen uuid := people.citizen(key, at, 'contribute');
     old record;
     gone record;
+    keeps boolean;
 BEGIN
     SELECT p.version, p.modified_at INTO gone
     FROM place AS p JOIN people.keeper AS k ON k.place_id = p.id AND k.citizen_id = citizen
@@ -186,24 +211,27 @@ BEGIN
         IF old.status = 'hidden' THEN
             PERFORM people.refuse(403, 'a referent hid this place: appeal against it first');
         END IF;
-        PERFORM set_status(of_place, CASE WHEN NOT people.agrees(citizen, 'publication') THEN 'withheld'
-                                          WHEN old.status = 'held' THEN 'held' ELSE 'published' END, at, 'citizen', citizen);
-        UPDATE people.matter AS m SET state = 'open'
-        WHERE old.status = 'held' AND m.place_id = of_place AND m.kind = 'first' AND m.state = 'withdrawn';
+        UPDATE people.matter AS m SET state = 'open' WHERE m.place_id = of_place AND m.kind = 'first' AND m.state = 'withdrawn';
+        PERFORM set_status(of_place, people.status_of(of_place), at, 'citizen', citizen);
         expected := NULL;
         IF of_version = gone.version - 1 THEN
             RETURN gone.version + 1;
         END IF;
     END IF;
     PERFORM require_editable(of_place, citizen, expected);
-    SELECT v.* INTO old FROM place_version AS v WHERE v.place_id = of_place AND v.version = of_version AND NOT v.is_redacted;
+    keeps := EXISTS (SELECT FROM people.keeper AS k WHERE k.place_id = of_place AND k.citizen_id = citizen);
+    SELECT v.* INTO old FROM place_version AS v
+    WHERE v.place_id = of_place AND v.version = of_version AND NOT v.is_redacted AND (keeps OR is_public(v.status, v.visibility));
     IF NOT FOUND THEN
         PERFORM people.refuse(404, 'earlier version of ' || of_place, of_version::text);
     END IF;
     -- What was chosen since about who may see it and under which licence holds on.
+    IF NOT keeps AND old.visibility <> 'public' THEN  -- others were shown neither
+        old.address := NULL;
+        old.geom := NULL;
+    END IF;
     RETURN change_place(of_place, old.kind, old.category, old.name, old.description, old.address, old.phone, old.website,
-                        old.opening_hours, old.stage, old.starts_on, old.ends_on,
-                        (SELECT p.licence FROM place AS p WHERE p.id = of_place), NULL, ST_X(old.geom), ST_Y(old.geom), at, 'citizen', citizen);
+                        old.opening_hours, old.stage, old.starts_on, old.ends_on, NULL, NULL, ST_X(old.geom), ST_Y(old.geom), at, 'citizen', citizen, keeps);
 END
 $$;
 

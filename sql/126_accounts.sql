@@ -11,20 +11,69 @@ COMMENT ON COLUMN published.consent_texts.text_fr IS 'The words, in French.';
 COMMENT ON COLUMN published.consent_texts.text_en IS 'The words, in English.';
 
 -- Keeps a link that is about to be mailed. GP429 where this address was sent too many.
-CREATE FUNCTION citizens.ask_link(secret_sha256 bytea, email text, language text, at timestamptz) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+CREATE FUNCTION people.keep_link(secret_sha256 bytea, email text, language text, for_citizen uuid, at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
 SET search_path = people, pg_temp
 AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended(lower(email), 1));  -- two at once count each other
     DELETE FROM sign_in_link AS l WHERE l.expires_at < at - interval '1 day';
-    IF (SELECT count(*) FROM sign_in_link AS l WHERE lower(l.email) = lower(ask_link.email) AND l.asked_at > at - interval '1 hour')
+    IF (SELECT count(*) FROM sign_in_link AS l WHERE lower(l.email) = lower(keep_link.email) AND l.asked_at > at - interval '1 hour')
        >= value_of('links_an_hour')
     THEN
         PERFORM refuse(429, 'this address was sent several links within an hour: look for the latest, or wait');
     END IF;
-    INSERT INTO sign_in_link (secret_sha256, email, language, asked_at, expires_at)
-    VALUES (secret_sha256, email, language, at, at + make_interval(mins => value_of('link_minutes')));
+    INSERT INTO sign_in_link (secret_sha256, email, language, citizen_id, asked_at, expires_at)
+    VALUES (secret_sha256, email, language, for_citizen, at, at + make_interval(mins => value_of('link_minutes')));
+END
+$$;
+
+CREATE FUNCTION citizens.ask_link(secret_sha256 bytea, email text, language text, at timestamptz) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$ SELECT keep_link(secret_sha256, email, language, NULL, at) $$;
+
+-- Wants to be reached at another address from the moment on that the link mailed there is shown (confirm_address). The answer is the same
+-- whether that address has an account or not.
+CREATE FUNCTION citizens.ask_address(key bytea, at timestamptz, secret_sha256 bytea, email text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+DECLARE
+    who uuid := citizen(key, at, 'contribute');
+    spoken text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM session AS s WHERE s.secret_sha256 = key) THEN
+        PERFORM refuse(403, 'a token changes no address: sign in');
+    END IF;
+    SELECT c.language INTO spoken FROM citizen AS c WHERE c.id = who;
+    PERFORM keep_link(secret_sha256, email, spoken, who, at);
+    RETURN spoken;
+END
+$$;
+
+-- Shows the link that was mailed to the new address, in the account that asked for it. GP401 for any other; GP409 if the address has an
+-- account by now.
+CREATE FUNCTION citizens.confirm_address(key bytea, at timestamptz, link_sha256 bytea, agent text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+DECLARE
+    who uuid := citizen(key, at, 'contribute');
+    new_email text;
+BEGIN
+    UPDATE sign_in_link AS l SET used_at = at
+    WHERE l.secret_sha256 = link_sha256 AND l.citizen_id = who AND l.used_at IS NULL AND l.expires_at > at RETURNING l.email INTO new_email;
+    IF NOT FOUND THEN
+        PERFORM refuse(401, 'this link was used, is too old, or is not for this account');
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended(lower(new_email), 1));
+    IF EXISTS (SELECT FROM contact AS k WHERE lower(k.email) = lower(new_email) AND k.citizen_id <> who) THEN
+        PERFORM refuse(409, 'this address has an account of its own');
+    END IF;
+    INSERT INTO contact AS k (citizen_id, email, verified_at) VALUES (who, new_email, at)
+    ON CONFLICT (citizen_id) DO UPDATE SET email = EXCLUDED.email, verified_at = EXCLUDED.verified_at;
+    PERFORM note_sign_in(who, 'email_changed', agent, at);
 END
 $$;
 
@@ -60,7 +109,8 @@ DECLARE
 BEGIN
     is_new := false;
     UPDATE sign_in_link AS l SET used_at = at
-    WHERE l.secret_sha256 = link_sha256 AND l.used_at IS NULL AND l.expires_at > at RETURNING l.email, l.language INTO link;
+    WHERE l.secret_sha256 = link_sha256 AND l.citizen_id IS NULL AND l.used_at IS NULL AND l.expires_at > at
+    RETURNING l.email, l.language INTO link;
     IF NOT FOUND THEN
         PERFORM refuse(401, 'this link was used, or is too old: ask for another');
     END IF;
@@ -175,7 +225,8 @@ SET search_path = people, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    who uuid := citizen(key, at, 'contribute');
+    -- Whoever is suspended may take back what he or she agreed to.
+    who uuid := citizen(key, at, CASE WHEN is_given OR NOT EXISTS (SELECT FROM session AS s WHERE s.secret_sha256 = key) THEN 'contribute' ELSE 'read' END);
     words date;
 BEGIN
     SELECT max(t.version) INTO words FROM consent_text AS t WHERE t.purpose = give_consent.purpose;
@@ -191,6 +242,19 @@ BEGIN
 END
 $$;
 
+-- The status of a contribution that nobody deleted or hid: withheld without its contributor's consent, held while it waits for a first look,
+-- hidden where that was refused.
+CREATE FUNCTION people.status_of(of_place uuid) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = people, pg_temp
+AS $$
+    SELECT CASE WHEN NOT coalesce((SELECT agrees(a.citizen_id, 'publication') FROM author AS a WHERE a.place_id = of_place AND a.version = 1), true)
+                THEN 'withheld'
+                WHEN EXISTS (SELECT FROM matter AS m WHERE m.place_id = of_place AND m.kind = 'first' AND m.state = 'refused') THEN 'hidden'
+                WHEN EXISTS (SELECT FROM matter AS m WHERE m.place_id = of_place AND m.kind = 'first' AND m.state = 'open') THEN 'held'
+                ELSE 'published' END
+$$;
+
 -- A citizen's contributions are shown as long as he or she agrees to it. A trigger, so that no way of writing consents can forget it.
 CREATE FUNCTION people.follow_consent() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -203,9 +267,7 @@ BEGIN
         RETURN NULL;
     END IF;
     FOR one IN
-        SELECT p.id, CASE WHEN NOT NEW.is_given THEN 'withheld'
-                          WHEN EXISTS (SELECT FROM matter AS m WHERE m.place_id = p.id AND m.kind = 'first' AND m.state = 'open')
-                          THEN 'held' ELSE 'published' END AS status
+        SELECT p.id, status_of(p.id) AS status
         FROM author AS a JOIN geoplatform.place AS p ON p.id = a.place_id
         WHERE a.citizen_id = NEW.citizen_id AND a.version = 1
           AND p.status = ANY (CASE WHEN NEW.is_given THEN ARRAY['withheld'] ELSE ARRAY['published', 'held'] END)

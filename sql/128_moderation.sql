@@ -16,14 +16,6 @@ COMMENT ON COLUMN published.decisions.action IS 'What was done: none, published,
 COMMENT ON COLUMN published.decisions.reason IS 'Why.';
 COMMENT ON COLUMN published.decisions.place_id IS 'Identifier of the place, where the public sees it.';
 
-CREATE FUNCTION people.commune_of(of_place uuid) RETURNS text
-LANGUAGE sql STABLE
-SET search_path = geoplatform, pg_temp
-AS $$
-    SELECT l.commune_code FROM placement AS l
-    WHERE l.place_id = of_place AND l.vintage_id = (SELECT v.id FROM vintage AS v WHERE v.state = 'active')
-$$;
-
 -- Brings something up. proposed: of a suggestion, the place's whole content as change_place takes it. GP404 unless the public sees the
 -- place; GP409 where the same person brought up the same already.
 CREATE FUNCTION people.bring_up(
@@ -58,6 +50,10 @@ BEGIN
         PERFORM refuse(403, of_place || ' is no citizen''s contribution: its register or loader changes it; report what is wrong');
     ELSIF keeps(who, of_place) THEN
         PERFORM refuse(409, 'you keep this place: change it');
+    ELSIF proposed ->> 'category' IS NOT NULL AND NOT EXISTS (
+        SELECT FROM geoplatform.category AS c WHERE c.code = proposed ->> 'category' AND c.kind = proposed ->> 'kind')
+    THEN
+        PERFORM refuse(422, 'is not a category of the kind ' || (proposed ->> 'kind'), 'properties.category');
     END IF;
     PERFORM bring_up(new_id, 'suggestion', of_place, NULL, note, proposed, there.version, who, at);
 END
@@ -136,7 +132,7 @@ AS $$
 $$;
 
 -- Whether somebody may decide on a matter: a referent of its commune who has nothing to do with it, who has not decided on it, nor on
--- what it appeals against; on a suggestion, also who keeps the place.
+-- what it appeals against; on a suggestion, also who keeps the place. What is private or deleted waits until it is shown again.
 CREATE FUNCTION people.may_decide(who uuid, m people.matter) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path = people, pg_temp
@@ -144,6 +140,10 @@ AS $$
     SELECT m.opened_by IS DISTINCT FROM who
        AND ((m.kind = 'suggestion' AND keeps(who, m.place_id))
             OR (decides(who, m.commune_code) AND NOT keeps(who, m.place_id)
+                AND EXISTS (SELECT FROM geoplatform.place AS p
+                            WHERE p.id = m.place_id AND p.visibility <> 'private' AND p.status <> 'deleted' OR m.kind = 'appeal' AND p.id = m.place_id)
+                AND NOT EXISTS (SELECT FROM author AS a WHERE a.place_id = m.place_id AND a.version = 1 AND a.citizen_id = who)
+                AND NOT EXISTS (SELECT FROM matter AS o WHERE o.id = m.appeals AND o.opened_by = who)
                 AND NOT EXISTS (SELECT FROM decision AS d WHERE d.matter_id IN (m.id, m.appeals) AND d.decided_by = who)))
 $$;
 
@@ -174,6 +174,7 @@ AS $$
 DECLARE
     who uuid := citizen(key, at, 'moderate');
     m people.matter;
+    appealed record;
     p jsonb;
     outcome text := CASE WHEN accepts THEN 'accepted' ELSE 'refused' END;
     action text := 'none';
@@ -199,10 +200,11 @@ BEGIN
         p := m.proposed;
         PERFORM geoplatform.change_place(
             m.place_id, p ->> 'kind', p ->> 'category', p ->> 'name', p ->> 'description', p ->> 'address', p ->> 'phone', p ->> 'website',
-            p ->> 'opening_hours', p ->> 'stage', (p ->> 'starts_on')::date, (p ->> 'ends_on')::date, p ->> 'licence', NULL,
-            (p ->> 'lon')::double precision, (p ->> 'lat')::double precision, at, 'citizen', coalesce(m.opened_by, who));
+            p ->> 'opening_hours', p ->> 'stage', (p ->> 'starts_on')::date, (p ->> 'ends_on')::date, NULL, NULL,
+            (p ->> 'lon')::double precision, (p ->> 'lat')::double precision, at, 'citizen', coalesce(m.opened_by, who), false);
     ELSIF m.kind = 'claim' AND accepts THEN
         action := 'granted';
+        PERFORM require_public(m.place_id);
         INSERT INTO keeper (place_id, citizen_id, since) SELECT m.place_id, m.opened_by, at WHERE m.opened_by IS NOT NULL ON CONFLICT DO NOTHING;
     ELSIF m.kind = 'report' AND accepts THEN
         action := coalesce(wanted, 'none');
@@ -218,14 +220,23 @@ BEGIN
         ELSIF action <> 'none' THEN
             PERFORM geoplatform.set_status(m.place_id, action, at, 'referent', NULL);
         ELSIF m.state = 'seconding' THEN
-            PERFORM people.show_again(m.place_id, at);
+            PERFORM people.show_again(m.place_id, at, 'hidden');
         END IF;
     ELSIF m.kind = 'report' AND m.state = 'seconding' THEN
         action := 'restored';
-        PERFORM people.show_again(m.place_id, at);
+        PERFORM people.show_again(m.place_id, at, 'hidden');
     ELSIF m.kind = 'appeal' AND accepts THEN
-        action := 'restored';
-        PERFORM people.show_again(m.place_id, at);
+        SELECT q.kind, (SELECT d.action FROM decision AS d WHERE d.matter_id = q.id ORDER BY d.seq DESC LIMIT 1) AS action INTO appealed
+        FROM matter AS q WHERE q.id = m.appeals;
+        IF appealed.action IN ('hidden', 'deleted') THEN
+            action := 'restored';
+            UPDATE matter AS q SET state = 'accepted' WHERE q.id = m.appeals AND q.kind = 'first';  -- it was let through after all
+            PERFORM people.show_again(m.place_id, at, appealed.action);
+        ELSE  -- what was refused is looked at anew
+            UPDATE matter AS q SET state = 'open' WHERE q.id = m.appeals AND q.state = 'refused'
+                AND NOT EXISTS (SELECT FROM matter AS o WHERE o.place_id = q.place_id AND o.kind = q.kind AND o.state = 'open'
+                                AND o.opened_by IS NOT DISTINCT FROM q.opened_by);
+        END IF;
     END IF;
     UPDATE matter AS q SET state = new_state WHERE q.id = m.id;
     INSERT INTO decision (matter_id, decided_by, outcome, action, reason, note, decided_at)
@@ -234,17 +245,14 @@ BEGIN
 END
 $$;
 
--- A hidden place is shown again, if its contributor agrees to that.
-CREATE FUNCTION people.show_again(of_place uuid, at timestamptz) RETURNS void
+-- A place that referents hid or deleted is shown again, if its contributor agrees to that and its content is still there.
+CREATE FUNCTION people.show_again(of_place uuid, at timestamptz, from_status text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = people, pg_temp
 AS $$
-DECLARE
-    contributor uuid := (SELECT a.citizen_id FROM author AS a WHERE a.place_id = of_place AND a.version = 1);
 BEGIN
-    IF (SELECT p.status FROM geoplatform.place AS p WHERE p.id = of_place) = 'hidden' THEN
-        PERFORM geoplatform.set_status(
-            of_place, CASE WHEN contributor IS NULL OR agrees(contributor, 'publication') THEN 'published' ELSE 'withheld' END, at, 'referent', NULL);
+    IF (SELECT p.status FROM geoplatform.place AS p WHERE p.id = of_place AND p.name <> '—') = from_status THEN
+        PERFORM geoplatform.set_status(of_place, status_of(of_place), at, 'citizen', NULL);
     END IF;
 END
 $$;
@@ -258,7 +266,7 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = people, pg_temp
 AS $$
     WITH who AS MATERIALIZED (SELECT people.citizen(matters.key, matters.at, 'read') AS id)
-    SELECT m.id, m.kind, m.place_id, p.name, m.reason, CASE WHEN m.opened_by = who.id OR m.kind = 'suggestion' THEN m.note END, m.state, m.opened_at,
+    SELECT m.id, m.kind, m.place_id, CASE WHEN geoplatform.is_public(p.status, p.visibility) OR keeps(who.id, p.id) THEN p.name END, m.reason, CASE WHEN m.opened_by = who.id OR m.kind = 'suggestion' THEN m.note END, m.state, m.opened_at,
            m.opened_by IS NOT DISTINCT FROM who.id,
            (SELECT coalesce(jsonb_agg(jsonb_build_object('outcome', d.outcome, 'action', d.action, 'reason', d.reason, 'note', d.note,
                                                          'decided_at', d.decided_at) ORDER BY d.seq), '[]')

@@ -11,8 +11,10 @@ BEGIN
     UPDATE change AS l SET geom_before = NULL, geom_after = NULL WHERE l.place_id = of_place;
     UPDATE place AS p
     SET name = '—', category = NULL, description = NULL, address = NULL, phone = NULL, website = NULL, opening_hours = NULL, stage = NULL,
-        starts_on = NULL, ends_on = NULL, visibility = 'private', geom = ST_SetSRID(ST_MakePoint(0, 0), 4326)
+        starts_on = NULL, ends_on = NULL, commune_code_at_entry = NULL, geom = ST_SetSRID(ST_MakePoint(0, 0), 4326)
     WHERE p.id = of_place AND p.status = 'deleted';
+    DELETE FROM placement AS l WHERE l.place_id = of_place;
+    UPDATE people.decision AS d SET note = NULL FROM people.matter AS m WHERE m.id = d.matter_id AND m.place_id = of_place;
     DELETE FROM people.author AS a WHERE a.place_id = of_place;
     DELETE FROM people.keeper AS k WHERE k.place_id = of_place;
     DELETE FROM people.credit AS k WHERE k.place_id = of_place;
@@ -24,7 +26,7 @@ BEGIN
     WHERE m.place_id = of_place;
 END
 $$;
-CREATE INDEX place_deleted ON geoplatform.place (modified_at) WHERE status = 'deleted' AND visibility <> 'private';  -- purge
+CREATE INDEX place_deleted ON geoplatform.place (modified_at) WHERE status = 'deleted' AND name <> '—';  -- purge
 
 -- Scrubs some of what was deleted so long ago that nobody can restore it. Returns how many.
 CREATE FUNCTION geoplatform.purge(at timestamptz, most integer) RETURNS integer
@@ -37,7 +39,7 @@ DECLARE
 BEGIN
     FOR one IN
         SELECT p.id FROM place AS p
-        WHERE p.status = 'deleted' AND p.visibility <> 'private' AND p.source = 'citizen'
+        WHERE p.status = 'deleted' AND p.name <> '—' AND p.source = 'citizen'
           AND p.modified_at < at - make_interval(days => people.value_of('deleted_days'))
         ORDER BY p.modified_at LIMIT most FOR UPDATE SKIP LOCKED
     LOOP
@@ -45,6 +47,21 @@ BEGIN
         done := done + 1;
     END LOOP;
     RETURN done;
+END
+$$;
+
+-- What has had its time goes: content of deleted places, ended sessions, tokens and links, who signed in when. For a timer
+-- (`geoplatform digests`). Returns how many places lost their content.
+CREATE FUNCTION people.sweep(at timestamptz) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+BEGIN
+    DELETE FROM session AS s WHERE s.expires_at < at;
+    DELETE FROM token AS t WHERE t.expires_at < at;
+    DELETE FROM sign_in_link AS l WHERE l.expires_at < at - interval '1 day';
+    DELETE FROM sign_in AS s WHERE s.occurred_at < at - make_interval(days => value_of('sign_ins_days'));
+    RETURN geoplatform.purge(at, 1000);
 END
 $$;
 
@@ -58,7 +75,7 @@ AS $$
         'description', v.description, 'address', v.address, 'phone', v.phone, 'website', v.website, 'opening_hours', v.opening_hours,
         'stage', v.stage, 'starts_on', v.starts_on, 'ends_on', v.ends_on, 'licence', v.licence, 'visibility', v.visibility, 'status', v.status,
         'commune_code', v.commune_code, 'lon', ST_X(v.geom), 'lat', ST_Y(v.geom)) ORDER BY v.version), '[]')
-    FROM place_version AS v WHERE v.place_id = of_place
+    FROM place_version AS v WHERE v.place_id = of_place AND NOT v.is_redacted
 $$;
 
 -- Everything that is kept of the caller, as one document (docs/citizens.md tells its members).
@@ -78,10 +95,9 @@ AS $$
                                     WHERE a.place_id = p.id AND a.citizen_id = who.id),
                        'keeps', people.keeps(who.id, p.id)) ORDER BY p.created_at, p.id), '[]')
                    FROM geoplatform.place AS p
-                   WHERE people.keeps(who.id, p.id) OR EXISTS (SELECT FROM author AS a WHERE a.place_id = p.id AND a.version = 1 AND a.citizen_id = who.id)),
+                   WHERE people.keeps(who.id, p.id) AND p.status <> 'deleted'),
         'edits', (SELECT coalesce(jsonb_agg(jsonb_build_object('place_id', a.place_id, 'version', a.version) ORDER BY a.place_id, a.version), '[]')
-                  FROM author AS a WHERE a.citizen_id = who.id AND NOT people.keeps(who.id, a.place_id)
-                    AND NOT EXISTS (SELECT FROM author AS f WHERE f.place_id = a.place_id AND f.version = 1 AND f.citizen_id = who.id)),
+                  FROM author AS a WHERE a.citizen_id = who.id AND NOT people.keeps(who.id, a.place_id)),
         'appreciations', (SELECT coalesce(jsonb_agg(jsonb_build_object('place_id', a.place_id, 'since', a.since) ORDER BY a.since, a.place_id), '[]')
                           FROM appreciation AS a WHERE a.citizen_id = who.id),
         'participations', (SELECT coalesce(jsonb_agg(jsonb_build_object(
@@ -108,6 +124,8 @@ AS $$
                                                     'note', d.note, 'decided_at', d.decided_at) AS told
                           FROM decision AS d WHERE d.decided_by = who.id
                           UNION ALL SELECT i.content FROM imported AS i WHERE i.citizen_id = who.id AND i.what = 'decisions') AS one),
+        'identities', (SELECT coalesce(jsonb_agg(jsonb_build_object('issuer', i.issuer, 'subject', i.subject) ORDER BY i.issuer, i.subject), '[]')
+                       FROM identity AS i WHERE i.citizen_id = who.id),
         'roles', (SELECT coalesce(jsonb_agg(jsonb_build_object('scope', r.scope, 'code', r.code, 'granted_at', r.granted_at) ORDER BY r.scope, r.code), '[]')
                   FROM role AS r WHERE r.citizen_id = who.id),
         'sessions', (SELECT coalesce(jsonb_agg(jsonb_build_object('agent', s.agent, 'begun_at', s.begun_at, 'expires_at', s.expires_at) ORDER BY s.begun_at), '[]')
@@ -137,6 +155,7 @@ DECLARE
     point geometry;
     found_in text;
     new_status text;
+    looked boolean;
     taken integer;
     counts jsonb := '{}';
 BEGIN
@@ -147,12 +166,12 @@ BEGIN
             VALUES (who, one ->> 'purpose', (one ->> 'text_version')::date, (one ->> 'given')::boolean, least((one ->> 'occurred_at')::timestamptz, at));
             taken := taken + 1;
         END LOOP;
+        UPDATE people.citizen AS c
+        SET display_name = told #>> '{citizen,display_name}', language = told #>> '{citizen,language}',
+            home_commune = (SELECT k.code FROM published.communes AS k WHERE k.code = told #>> '{citizen,home_commune}')
+        WHERE c.id = who;
     END IF;
     counts := counts || jsonb_build_object('consents', taken);
-    UPDATE people.citizen AS c
-    SET display_name = told #>> '{citizen,display_name}', language = told #>> '{citizen,language}',
-        home_commune = (SELECT k.code FROM published.communes AS k WHERE k.code = told #>> '{citizen,home_commune}')
-    WHERE c.id = who;
 
     taken := 0;
     FOR one IN SELECT * FROM jsonb_array_elements(told -> 'places') LOOP
@@ -160,7 +179,9 @@ BEGIN
         CONTINUE WHEN one ->> 'status' NOT IN ('published', 'held', 'withheld', 'hidden') OR EXISTS (SELECT FROM place AS p WHERE p.id = new_id);
         point := ST_SetSRID(ST_MakePoint((one ->> 'lon')::double precision, (one ->> 'lat')::double precision), 4326);
         SELECT j.commune_code INTO found_in FROM place_point(point, active_vintage()) AS j;
-        new_status := CASE WHEN one ->> 'status' IN ('withheld', 'hidden') THEN one ->> 'status' ELSE people.status_of_new(who, found_in) END;
+        looked := people.needs_look(who, found_in);
+        new_status := CASE WHEN one ->> 'status' = 'hidden' THEN 'hidden' WHEN NOT people.agrees(who, 'publication') THEN 'withheld'
+                           WHEN looked THEN 'held' ELSE 'published' END;
         INSERT INTO place (id, kind, category, name, description, address, phone, website, opening_hours, stage, starts_on, ends_on, licence, visibility,
                            status, source, version, created_at, modified_at, commune_code_at_entry, geom)
         VALUES (new_id, one ->> 'kind', one ->> 'category', one ->> 'name', one ->> 'description', one ->> 'address', one ->> 'phone',
@@ -172,23 +193,24 @@ BEGIN
         FROM vintage AS w CROSS JOIN LATERAL place_point(point, w.id) AS j WHERE w.is_placed;
         FOR v IN SELECT * FROM jsonb_array_elements(one -> 'versions') LOOP
             INSERT INTO place_version (place_id, version, valid_from, valid_to, kind, category, name, description, address, phone, website, opening_hours,
-                                       stage, starts_on, ends_on, licence, visibility, status, commune_code, geom)
+                                       stage, starts_on, ends_on, licence, visibility, status, commune_code, is_foreign, geom)
             VALUES (new_id, (v ->> 'version')::integer, (v ->> 'valid_from')::timestamptz, (v ->> 'valid_to')::timestamptz, v ->> 'kind',
                     v ->> 'category', v ->> 'name', v ->> 'description', v ->> 'address', v ->> 'phone', v ->> 'website', v ->> 'opening_hours',
                     v ->> 'stage', (v ->> 'starts_on')::date, (v ->> 'ends_on')::date, v ->> 'licence', v ->> 'visibility', v ->> 'status',
-                    v ->> 'commune_code', ST_SetSRID(ST_MakePoint((v ->> 'lon')::double precision, (v ->> 'lat')::double precision), 4326));
+                    v ->> 'commune_code', true, ST_SetSRID(ST_MakePoint((v ->> 'lon')::double precision, (v ->> 'lat')::double precision), 4326));
         END LOOP;
         -- Whoever brings a place in stands for it, whatever the other instance said: version 1 is theirs.
         INSERT INTO people.author (place_id, version, citizen_id)
         SELECT DISTINCT new_id, a.version::integer, who
         FROM (SELECT '1' AS version UNION ALL SELECT jsonb_array_elements_text(one -> 'authored')) AS a;
         INSERT INTO people.keeper (place_id, citizen_id, since) VALUES (new_id, who, at);
-        IF new_status = 'held' THEN
+        IF looked THEN
             INSERT INTO people.matter (id, kind, place_id, commune_code, opened_by, opened_at)
             VALUES (gen_random_uuid(), 'first', new_id, found_in, who, at);
         END IF;
-        INSERT INTO change (operation, place_id, version, occurred_at, actor, commune_code_after, geom_after)
-        VALUES ('create', new_id, (one ->> 'version')::integer, at, 'citizen', found_in, point);
+        INSERT INTO change (operation, place_id, version, occurred_at, actor, is_told, commune_code_after, geom_after)
+        SELECT 'create', p.id, p.version, at, 'citizen', is_public(p.status, p.visibility), found_in, CASE WHEN p.status = 'published' THEN p.shown_geom END
+        FROM place AS p WHERE p.id = new_id;
         taken := taken + 1;
     END LOOP;
     counts := counts || jsonb_build_object('places', taken);
@@ -259,7 +281,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = people, pg_temp
 AS $$
 DECLARE
-    who CONSTANT uuid := citizen(key, at, 'contribute');
+    who CONSTANT uuid := citizen(key, at, 'read');  -- whoever is suspended may leave
     one record;
     choice text;
     stranger text;
@@ -278,11 +300,12 @@ BEGIN
         PERFORM refuse(422, 'is no contribution of yours', 'choices.' || stranger);
     END IF;
     FOR one IN
-        SELECT p.id, p.status FROM author AS a JOIN geoplatform.place AS p ON p.id = a.place_id
+        SELECT p.id, p.status, p.visibility = 'private' AND NOT EXISTS (SELECT FROM keeper AS k WHERE k.place_id = p.id AND k.citizen_id <> who) AS is_alone
+        FROM author AS a JOIN geoplatform.place AS p ON p.id = a.place_id
         WHERE a.citizen_id = who AND a.version = 1 ORDER BY p.id
     LOOP
         choice := coalesce(choices ->> one.id::text, otherwise);
-        IF choice = 'delete' OR one.status IN ('deleted', 'held', 'withheld', 'hidden') THEN
+        IF choice = 'delete' OR one.is_alone OR one.status IN ('deleted', 'held', 'withheld', 'hidden') THEN
             PERFORM geoplatform.set_status(one.id, 'deleted', at, 'citizen', NULL);
             PERFORM geoplatform.scrub_place(one.id);
             deleted := deleted || to_jsonb(one.id);
@@ -297,6 +320,8 @@ BEGIN
     DELETE FROM invitation AS i USING contact AS k WHERE k.citizen_id = who AND (lower(i.email) = lower(k.email) OR i.invited_by = who);
     DELETE FROM invitation AS i WHERE i.invited_by = who;
     DELETE FROM sign_in_link AS l USING contact AS k WHERE k.citizen_id = who AND lower(l.email) = lower(k.email);
+    DELETE FROM sign_in_link AS l WHERE l.citizen_id = who;
+    UPDATE decision AS d SET note = NULL FROM matter AS m WHERE m.id = d.matter_id AND m.opened_by = who;
     DELETE FROM author AS a WHERE a.citizen_id = who;
     DELETE FROM keeper AS k WHERE k.citizen_id = who;
     DELETE FROM appreciation AS a WHERE a.citizen_id = who;

@@ -101,7 +101,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = people, pg_temp
 AS $$
 BEGIN
-    DELETE FROM follow AS f WHERE f.id = of_id AND f.citizen_id = citizen(key, at, 'contribute');
+    DELETE FROM follow AS f WHERE f.id = of_id AND f.citizen_id = citizen(key, at, CASE WHEN EXISTS (SELECT FROM session AS s WHERE s.secret_sha256 = key) THEN 'read' ELSE 'contribute' END);
     IF NOT FOUND THEN
         PERFORM refuse(404, 'follow of yours', of_id::text);
     END IF;
@@ -168,7 +168,7 @@ AS $$
     )
     SELECT f.id, coalesce(k.email, ''), c.language, f.commune_code, f.kind, f.area IS NOT NULL,
            (SELECT coalesce(max(l.seq), 0) FROM published.changes AS l),
-           CASE WHEN c.state = 'active' AND agrees(c.id, 'digest')
+           CASE WHEN c.state = 'active' AND k.email IS NOT NULL AND agrees(c.id, 'digest')
                 THEN (SELECT coalesce(jsonb_agg(to_jsonb(t) ORDER BY t.seq DESC), '[]')
                       FROM people.follow AS g CROSS JOIN LATERAL told_to(g, g.mailed_seq, true, 100) AS t WHERE g.id = f.id) ELSE '[]' END
     FROM due AS f JOIN citizen AS c ON c.id = f.citizen_id LEFT JOIN contact AS k ON k.citizen_id = c.id

@@ -58,6 +58,7 @@ MAY: dict[str, set[str]] = {
     },
     "geoplatform.companion": set(),
     "geoplatform.access": {
+        "geoplatform.errors",
         "geoplatform.session",
         "geoplatform.store",
         "geoplatform.mail",

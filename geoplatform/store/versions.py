@@ -28,7 +28,7 @@ def of_place(connection: Connection, place_id: uuid.UUID) -> list[dict[str, Any]
 def of_day(connection: Connection, place_id: uuid.UUID, day: dt.date) -> dict[str, Any] | None:
     """The version that was in force when that day ended (UTC), None if the public may see none."""
     query = _SELECT.where(place_versions.c.place_id == place_id, _in_force(day))
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query.order_by(place_versions.c.version.desc()).limit(1)).one_or_none()
     return _feature(row) if row else None
 
 

@@ -18,6 +18,7 @@ from geoplatform.errors import (
     BadTile,
     Conflict,
     DuplicatePlace,
+    FetchFailed,
     FileAstray,
     GeoplatformError,
     MailFailed,
@@ -58,6 +59,7 @@ STATUS: tuple[tuple[type[GeoplatformError], int], ...] = (
     (Conflict, 409),
     (TooMany, 429),
     (MailFailed, 503),
+    (FetchFailed, 503),
     (NoVintage, 503),
     (StoreBusy, 503),
     (FileAstray, 503),
@@ -85,13 +87,20 @@ def _refuse() -> None:
 def _ours(error: GeoplatformError) -> Response:
     status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
     if status >= 500:
-        log.error("%s at %s %s", type(error).__name__, request.method, request.path)
+        log.error("%s at %s %s", type(error).__name__, request.method, _route())
         detail = "" if status == 500 else _public_reason(error)
         return _answer(status, type(error).__name__, detail, {})
     response = _answer(status, type(error).__name__, error.message, _members(error))
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="geoplatform"'
     return response
+
+
+def _route() -> str:
+    """Where it happened, for the log: without what a path may hold that opens something (mailed links, feeds)."""
+    return (
+        request.path if request.url_rule is None or "secret" not in (request.view_args or {}) else request.url_rule.rule
+    )
 
 
 def _members(error: GeoplatformError) -> dict[str, Any]:
@@ -119,6 +128,8 @@ def _public_reason(error: GeoplatformError) -> str:
         return "no commune boundaries are loaded yet"
     if isinstance(error, StoreBusy):
         return "the request took longer than it may, or the server is busy: ask for less, or later"
+    if isinstance(error, FetchFailed):
+        return "the provider by which you wanted to sign in does not answer: ask for a mailed link, or try again later"
     if isinstance(error, MailFailed):
         return "no mail can be sent at the moment: try again later"
     if isinstance(error, FileAstray):
@@ -140,7 +151,7 @@ def _unforeseen(error: Exception) -> Response:
     cause = getattr(error, "orig", error)
     place = "".join(traceback.format_tb(error.__traceback__))
     state = getattr(cause, "sqlstate", None) or "-"
-    log.error("%s (SQLSTATE %s) at %s %s\n%s", type(cause).__name__, state, request.method, request.path, place)
+    log.error("%s (SQLSTATE %s) at %s %s\n%s", type(cause).__name__, state, request.method, _route(), place)
     return _answer(500, "InternalError", "", {})
 
 

@@ -43,6 +43,16 @@ def ask_link(connection: Connection, link: bytes, email: str, language: str, now
     )
 
 
+def ask_address(connection: Connection, key: bytes, now: dt.datetime, link: bytes, email: str) -> None:
+    """Keep the SHA-256 of a link that is about to be mailed to the caller's new address. TooMany, NotAllowed."""
+    call(connection, "ask_address", key, now, secret_sha256=link, email=email)
+
+
+def confirm_address(connection: Connection, key: bytes, now: dt.datetime, link: bytes, agent: str) -> None:
+    """Be reached there from now on. NotAuthorised for a link of another account, Conflict if the address has an account."""
+    call(connection, "confirm_address", key, now, link_sha256=link, agent=agent)
+
+
 @dataclass(frozen=True, slots=True)
 class Beginning:
     """A session that is about to begin, and the account that is made if there is none: identifiers and hashes that the caller made.

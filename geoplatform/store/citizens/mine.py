@@ -33,7 +33,7 @@ def take_archive(connection: Connection, key: bytes, now: dt.datetime, told: dic
     try:
         taken: dict[str, int] = call(connection, "take_archive", key, now, told=told)
     except exc.DBAPIError as error:
-        if isinstance(error.orig, pg.DataError | pg.IntegrityError):
+        if isinstance(error.orig, pg.DataError | pg.IntegrityError | pg.InternalError_):
             detail = error.orig.diag.constraint_name or error.orig.diag.message_primary or ""
             raise Unfit("archive.json", None, f"holds what cannot be: {detail}") from error
         raise
@@ -54,6 +54,7 @@ def leave(
     otherwise: Choice,
 ) -> dict[str, Any]:
     """Leave. The receipt. Unfit for a choice about what is not the caller's; NotAllowed by a token."""
+    choices = {name.lower(): choice for name, choice in choices.items()}
     receipt: dict[str, Any] = call(
         connection, "leave", key, now, receipt_id=receipt_id, choices=choices, otherwise=otherwise.value
     )

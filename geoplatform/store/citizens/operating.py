@@ -103,6 +103,11 @@ def due_digests(connection: Connection, now: dt.datetime, most: int) -> list[Dig
     return [Digest(*row) for row in rows]
 
 
+def sweep(connection: Connection, now: dt.datetime) -> int:
+    """Have what has had its time go: ended sessions, links and the like; how many deleted places lost their content."""
+    return int(connection.execute(text("SELECT people.sweep(:now)"), {"now": now}).scalar_one())
+
+
 def digest_mailed(connection: Connection, digest: Digest, now: dt.datetime) -> None:
     """It was mailed, or there was nothing to tell: its turn comes again after its time."""
     query = text("SELECT people.digest_mailed(:id, :now, :until)")

@@ -84,6 +84,8 @@ _BODIES: dict[str, dict[str, Any]] = {
     "me.change": _object(
         display_name=_text(80, minLength=1), home_commune=_or_null(_COMMUNE), language=_one_of(("fr", "en"))
     ),
+    "me.ask_address": _object(("email",), email=_EMAIL),
+    "me.confirm_address": _object(("code",), code=_text(200, minLength=1)),
     "me.consent": _object(("given",), given=_FLAG, version=_DAY),
     "me.make_token": _object(
         ("label", "scopes"),
@@ -141,7 +143,7 @@ _QUERIES: dict[str, dict[str, tuple[dict[str, Any], bool]]] = {
 #: What is answered where it is not 200 for what is read, 204 for what is deleted, 201 for what is posted.
 _ANSWERED: dict[str, tuple[int, ...]] = {
     "api.submit": (200, 201, 202), "api.replace": (200,), "api.update": (200,), "api.restore": (200,),
-    "session.ask_link": (202,), "me.change": (200,), "me.consent": (200,), "community.appreciate": (204,),
+    "session.ask_link": (202,), "me.change": (200,), "me.consent": (200,), "me.ask_address": (202,), "community.appreciate": (204,),
     "community.accept": (204,), "community.change": (204,), "community.invite": (202,), "community.answer": (204,),
     "moderation.decide": (200,), "mine.take_in": (200,), "mine.leave": (200,),
 }  # fmt: skip

@@ -8,7 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
+from flask_babel import gettext as _
 
+from geoplatform import mail
 from geoplatform.errors import Unknown
 from geoplatform.model import Purpose, Scope
 from geoplatform.store.citizens import accounts
@@ -59,6 +61,43 @@ def change() -> Response:
             connection, key, now, display_name=name, home_commune="" if drops_home else home, language=language
         )
     )
+    return _me()
+
+
+@blueprint.post("/email")
+@counted("mail")
+def ask_address() -> Response:
+    """Mail a code to a new `email` address; it is used from the moment on that the code is shown here. 202."""
+    key, now, secret = caller.key(), _now(), caller.new_secret()
+    said = saying.members()
+    email = said.email("email")
+    saying.done(said, "a change of address")
+    email = saying.sure(email)
+    context.store().writing(lambda connection: accounts.ask_address(connection, key, now, digest(secret), email))
+    site = " ".join(context.settings().publisher.split())
+    text = _(
+        "Bonjour,\n\nquelqu’un veut être joint à cette adresse sur « %(site)s ». Si c’est vous, donnez ce code à la page "
+        "où vous l’avez demandé :\n\n%(code)s\n\nSinon, ignorez ce message : rien ne change sans ce code.\n",
+        site=site,
+        code=secret,
+    )
+    subject = _("Votre nouvelle adresse sur « %(site)s »", site=site)
+    context.mailer().send(mail.message(context.settings().mail_from, email, subject, text, now=now.timestamp()))
+    response = jsonify(sent_to=email)
+    response.status_code = 202
+    return response
+
+
+@blueprint.put("/email")
+@counted("submit")
+def confirm_address() -> Response:
+    """Show the `code` that was mailed to the new address. 409 if that address has an account."""
+    key, now = caller.key(), _now()
+    said = saying.members()
+    code = said.text("code", 200, required=True)
+    saying.done(said, "a change of address")
+    link, client = digest(saying.sure(code)), saying.agent()
+    context.store().writing(lambda connection: accounts.confirm_address(connection, key, now, link, client))
     return _me()
 
 

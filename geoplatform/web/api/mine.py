@@ -117,7 +117,9 @@ def leave() -> Response:
         said.refuse("confirm", False, "is not true: nothing was done")
     choices = said.properties.get("choices", {})
     said.asked.add("choices")
-    if not isinstance(choices, dict) or not all(choice in list(Choice) for choice in choices.values()):
+    if not isinstance(choices, dict) or not all(_is_uuid(one) for one in choices):
+        said.refuse("choices", None, "does not name places by their identifiers")
+    elif not all(choice in list(Choice) for choice in choices.values()):
         said.refuse("choices", None, "does not give each place one of " + ", ".join(Choice))
     saying.done(said, "leaving")
     otherwise = saying.sure(otherwise)
@@ -178,7 +180,7 @@ def follow() -> Response:
     context.store().writing(
         lambda connection: mine.follow(
             connection, key, now, new_id, digest(secret), commune=commune and commune.upper(), kind=kind and kind.value,
-            area=json.dumps(area) if area else None, by_mail=rhythm.value,
+            area=None if area is None else json.dumps(area), by_mail=rhythm.value,
         )
     )  # fmt: skip
     response = jsonify(id=str(new_id), feed=context.absolute(url_for("mine.feed", secret=secret)))
@@ -210,6 +212,13 @@ def feed(secret: str) -> Response:
     )
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
 
 
 def _wrote() -> None:

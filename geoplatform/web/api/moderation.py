@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import Connection
 
 from geoplatform import encode
-from geoplatform.errors import UnknownPlace
+from geoplatform.errors import BadBody, BadParameter, UnknownPlace
 from geoplatform.model import Submission, commune_code
 from geoplatform.store import places
 from geoplatform.store.citizens import keeping, moderation
@@ -38,6 +38,8 @@ def suggest(place_id: uuid.UUID) -> Response:
         patch = {name: said.properties[name] for name in ("properties", "geometry") if name in said.properties}
         said.asked |= set(patch)
         saying.done(said, "a suggestion")
+        if not isinstance(patch.get("properties", {}), dict):
+            raise BadBody([BadParameter("properties", None, "is not an object")])
         stored = places.get(connection, place_id)
         if stored is None:
             raise UnknownPlace(place_id)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from geoplatform import encode
 from geoplatform.errors import BadParameter, Conflict, Outdated, Unknown, UnknownPlace
-from geoplatform.model import Place, Submission, commune_code, new_place_id
+from geoplatform.model import Licence, Place, Submission, commune_code, new_place_id
 from geoplatform.store import communes, places, versions
 from geoplatform.store.citizens import keeping
 from geoplatform.store.tokens import check
@@ -134,7 +134,7 @@ def restore(place_id: uuid.UUID, version: int) -> Response:
 def duplicates() -> Response:
     """Places that may be the one somebody is about to add: by `name`, `lon` and `lat`."""
     position = params.position()
-    name = request.args.get("name", "").strip()
+    name = "".join(sign for sign in request.args.get("name", "") if sign.isprintable()).strip()
     if not 0 < len(name) <= 200:
         raise BadParameter("name", name[:40], "is not a text of 1 to 200 signs")
     with context.store().reading() as connection:
@@ -185,8 +185,9 @@ def _changed(place_id: uuid.UUID, *, merges: bool) -> Response:
             feature = {**feature, "geometry": keeping.SOMEWHERE}
         if isinstance(feature, dict):
             feature = {**feature, "id": str(place_id)}
-        licence = context.settings().default_licence
-        submission = Submission.from_feature(feature, place_id, licence, may_be_private=not is_program)
+        submission = Submission.from_feature(
+            feature, place_id, Licence(there["properties"]["licence"]), may_be_private=not is_program
+        )
         says_visibility = feature["properties"].get("visibility") is not None
         places.modify(connection, submission, key, now, expected=expected, keeps_position=keeps_position,
                       keeps_visibility=not says_visibility)  # fmt: skip

@@ -66,7 +66,9 @@ def _mail_link(email: str) -> None:
 def link(secret: str) -> Response:
     """The page behind a mailed link. It asks before it signs in: programs that look into mail open links too."""
     response = context.page("sign_in.html", secret=secret)
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Referrer-Policy"] = (
+        "same-origin"  # without any, the browser would not tell our form from another site's
+    )
     response.headers["Cache-Control"] = _PRIVATE
     return response
 
@@ -135,16 +137,20 @@ def end() -> Response:
 
 def _sign_in(link_secret: str) -> tuple[accounts.Begun, str]:
     """The session that has begun, and its secret."""
-    cookie, now = caller.new_secret(), dt.datetime.now(dt.UTC)
-    beginning = accounts.Beginning(
+    (begin, cookie), now, link = beginning(), dt.datetime.now(dt.UTC), digest(link_secret)
+    return context.store().writing(lambda connection: accounts.use_link(connection, link, begin, now)), cookie
+
+
+def beginning() -> tuple[accounts.Beginning, str]:
+    """A session that is about to begin, and its secret."""
+    cookie = caller.new_secret()
+    return accounts.Beginning(
         session_id=uuid.uuid4(),
         session_key=digest(cookie),
         citizen_id=uuid.uuid4(),
         display_name=_pseudonym(),
         agent=saying.agent(),
-    )
-    link = digest(link_secret)
-    return context.store().writing(lambda connection: accounts.use_link(connection, link, beginning, now)), cookie
+    ), cookie
 
 
 def _pseudonym() -> str:

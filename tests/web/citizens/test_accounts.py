@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -45,7 +46,7 @@ def test_the_page_behind_the_link_asks_first_and_then_signs_in(town):
     path = f"/session/{town.link_to(ana.email)}"
     page = ana.page(path)
     assert page.status_code == 200
-    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Referrer-Policy"] == "same-origin"
     assert ana.get("/session").json == {"signed_in": False}  # a program that looks into mail signs nobody in
     elsewhere = ana.page(path, "POST", headers={"Sec-Fetch-Site": "cross-site"})
     assert elsewhere.status_code == 403
@@ -261,3 +262,24 @@ def test_a_mail_server_that_is_away_is_503_and_says_nothing_of_it(database, draw
     assert answer.status_code == 503
     assert "s3cret" not in answer.text
     assert "127.0.0.1" not in answer.text
+
+
+def code_to(town, address):
+    return re.search(r"^[\w-]{43}$", town.letters(address)[-1].get_content(), re.MULTILINE)[0]
+
+
+def test_an_address_is_changed_by_who_is_signed_in_and_owns_it(town):
+    ana, eve = town.citizen("ana"), town.citizen("eve")
+    assert ana.post("/me/email", {"email": "neu@example.org"}).status_code == 202
+    code = code_to(town, "neu@example.org")
+    assert eve.put("/me/email", {"code": code}).status_code == 401
+    assert eve.post("/session", {"link": code}).status_code == 401  # nobody signs in by it
+    assert ana.get("/me").json["email"] == "ana@example.org"
+    assert ana.put("/me/email", {"code": code}).json["email"] == "neu@example.org"
+    assert ana.put("/me/email", {"code": code}).status_code == 401
+    assert Citizen(town, "neu@example.org").sign_in()["citizen"]["id"] == ana.id
+    assert Citizen(town, "ana@example.org").sign_in()["is_new"]
+    taken = ana.post("/me/email", {"email": "eve@example.org"})
+    assert taken.status_code == 202  # as for any other address
+    assert ana.put("/me/email", {"code": code_to(town, "eve@example.org")}).status_code == 409
+    assert ana.get("/me/sign-ins").json["sign_ins"][0]["event"] in ("signed_in", "email_changed")

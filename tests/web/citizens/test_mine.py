@@ -140,8 +140,20 @@ def test_an_archive_that_is_none_is_refused_whole_and_named(town):
             422,
             "places[0].properties.website",
         ),
-        "a version": (zipped({**document, "places": [{**bad_place, "versions": [{"name": 7}]}]}), 422, "versions[0]"),
-        "a day": (zipped({**document, "places": [{**bad_place, "created_at": "soon"}]}), 422, "archive.json"),
+        "a version to come": (zipped({**document, "places": [{**bad_place, "authored": [99]}]}), 422, "authored"),
+        "the newest twice": (
+            zipped(
+                {**document, "places": [{**bad_place, "versions": [{**bad_place, "version": bad_place["version"]}]}]}
+            ),
+            422,
+            "before",
+        ),
+        "a version": (
+            zipped({**document, "places": [{**bad_place, "versions": [{"name": 7, "version": 1}]}]}),
+            422,
+            "versions[0]",
+        ),
+        "a day": (zipped({**document, "places": [{**bad_place, "created_at": "-infinity"}]}), 422, "created_at"),
         "a licence": (zipped({**document, "places": [{**bad_place, "licence": "WTFPL"}]}), 422, "licence"),
         "a category": (
             zipped({**document, "places": [{**bad_place, "category": "bakery"}]}),
@@ -348,7 +360,7 @@ def test_a_digest_mails_what_changed_once_and_only_to_who_agreed(town, monkeypat
         assert done.exit_code == 0, done.output
         return done.output
 
-    assert "0" in digests()  # not a day ago
+    assert "0 mailed" in digests()  # not a day ago
     town.run("UPDATE people.follow SET mailed_at = mailed_at - interval '25 hours'")
     digests()
     letter = town.letters("bob@example.org")[-1]

@@ -35,6 +35,22 @@ def test_a_first_contribution_is_shown_once_a_referent_lets_it_through(town):
     assert bob.get("/me/places").get_json(force=True)["features"][0]["properties"]["status"] == "hidden"
 
 
+def test_consent_taken_back_and_given_again_shows_nothing_that_was_refused(town):
+    ref, other, ana = town.referent("ref", "commune", "97401"), town.referent("other"), town.contributor("ana")
+    place = ana.add("Casino gratuit")
+    ana.agree(given=False)
+    matter = waiting(ref)[0]["id"]
+    assert decide(ref, matter, False, "spam").json["state"] == "refused"
+    ana.agree()
+    assert town.stranger().get(f"/places/{place}").status_code == 404
+    appeal = ana.post(f"/me/matters/{matter}/appeals", {"note": "pas du tout"}).json["id"]
+    assert decide(other, appeal, True, "mistaken").json["state"] == "accepted"
+    assert town.stranger().get(f"/places/{place}").status_code == 200
+    ana.agree(given=False)
+    ana.agree()
+    assert town.stranger().get(f"/places/{place}").status_code == 200
+
+
 def test_a_suggestion_waits_for_who_keeps_the_place_and_for_the_referent(town):
     ana, bob = town.contributor("ana"), town.contributor("bob")
     place = ana.add(description="Un jardin")

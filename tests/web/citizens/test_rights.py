@@ -62,6 +62,11 @@ MAY = {
     "POST /me/tokens": (CITIZENS | {"suspended"}, lambda m: {"label": "x", "scopes": ["read"]}),
     "PUT /me/consents/{purpose}": (CITIZENS, lambda m: {"given": True, "version": WORDS}),
     "PATCH /me": (CITIZENS, lambda m: {"language": "fr"}),
+    "POST /me/email": (
+        {"ana", "stranger", "referent", "referent elsewhere"},
+        lambda m: {"email": f"neu{next(m.numbers)}@example.org"},
+    ),
+    "PUT /me/email": (set(), lambda m: {"code": "x"}),  # it was mailed to nobody
     "POST /me/follows": (CITIZENS, lambda m: {"kind": "merchant"}),
     "POST /me/leaving": (set(), lambda m: {"otherwise": "delete", "confirm": False}),  # never here
     "POST /me/archive": (set(), lambda m: {}),  # of another media type
