@@ -50,6 +50,25 @@ BEGIN
 END
 $$;
 
+-- The same for whoever adds or changes something that others see: it waits for whoever leaves or withdraws a consent at the same moment, who
+-- lock the citizen, and sees what they did. Called by functions that look again after it (VOLATILE).
+CREATE FUNCTION people.writer(key bytea, at timestamptz) RETURNS people.caller
+LANGUAGE plpgsql VOLATILE
+SET search_path = people, pg_temp
+AS $$
+DECLARE
+    caller people.caller := caller(key, at, 'contribute');
+BEGIN
+    IF caller.citizen_id IS NOT NULL THEN
+        PERFORM FROM citizen AS c WHERE c.id = caller.citizen_id AND c.state = 'active' FOR KEY SHARE;
+        IF NOT FOUND THEN
+            PERFORM refuse(401, 'this session or token is unknown, expired or revoked');
+        END IF;
+    END IF;
+    RETURN caller;
+END
+$$;
+
 -- The same where only a person will do.
 CREATE FUNCTION people.citizen(key bytea, at timestamptz, scope text) RETURNS uuid
 LANGUAGE plpgsql STABLE

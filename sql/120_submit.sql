@@ -12,9 +12,9 @@ AS $$
 $$;
 
 -- Status of what a citizen adds: held while the account is new and somebody is there to look at it. GP403 without consent to
--- publication, or while too many wait already.
+-- publication, or while too many wait already. VOLATILE, so that it sees what people.writer waited for.
 CREATE FUNCTION people.status_of_new(of_citizen uuid, commune text) RETURNS text
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql VOLATILE
 SET search_path = people, pg_temp
 AS $$
 BEGIN
@@ -46,7 +46,7 @@ SET search_path = geoplatform, public, pg_temp
 AS $$
     WITH who AS MATERIALIZED (
         SELECT c.citizen_id, coalesce(c.label, 'citizen') AS label
-        FROM people.caller(submit_place.key, submit_place.submitted_at, 'contribute') AS c
+        FROM people.writer(submit_place.key, submit_place.submitted_at) AS c
     ), target AS MATERIALIZED (
         SELECT geoplatform.active_vintage() AS vintage_id,
                ST_SetSRID(ST_MakePoint(submit_place.lon, submit_place.lat), 4326) AS geom

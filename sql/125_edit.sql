@@ -136,7 +136,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
 AS $$
 DECLARE
-    caller people.caller := people.caller(key, modified_at, 'contribute');
+    caller people.caller := people.writer(key, modified_at);
     keeps boolean;
     old_commune text;
     contributor uuid;

@@ -120,18 +120,23 @@ class Store:
             finally:
                 held.close()
 
-    def writing(self, work: Callable[[Connection], T]) -> T:
+    def writing(self, work: Callable[[Connection], T], *, repeatable: bool = True) -> T:
         """What `work` returns, after its transaction is committed.
 
-        The whole transaction is tried again when the connection is lost before the commit or the server asks for it
-        (SQLSTATE 40001, 40P01), so `work` must be idempotent. StoreUnavailable when that does not help.
+        The whole transaction is tried again when the connection is lost or the server asks for it (SQLSTATE 40001, 40P01). A
+        connection that is lost at the commit leaves open whether it was done: `repeatable` says that doing it twice is as good as
+        once, and it is tried again then too. StoreUnavailable when that does not help.
         """
         for attempt in range(1, _TRIES + 1):
+            is_done = False
             try:
                 with _translating(), self._writer.begin() as connection:
-                    return work(connection)
+                    made = work(connection)
+                    is_done = True
+                return made
             except (_Retry, StoreUnavailable) as passing:
-                if attempt == _TRIES:
+                is_unsure = is_done and not repeatable and isinstance(passing, StoreUnavailable)
+                if is_unsure or attempt == _TRIES:
                     raise StoreUnavailable(str(passing)) from passing
                 log.warning("transaction tried again (%d of %d): %s", attempt, _TRIES, passing)
                 time.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - not cryptography

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
+from sqlalchemy import Connection
 
 from geoplatform import __version__, mail
 from geoplatform.config import Settings
@@ -92,6 +94,24 @@ def counts() -> Counts:
 def fetches() -> Fetches:
     """How often files are fetched."""
     return current_app.extensions[_KEY][7]  # type: ignore[no-any-return]
+
+
+def write(work: Callable[[Connection], T], *, shows: bool = False, repeatable: bool = False) -> T:
+    """What `work` returns, once its transaction is committed; it is repeated where that may have been done already if it is
+    `repeatable`.
+
+    `shows`: pages, lists and tiles are no longer as they were.
+    """
+    made = store().writing(work, repeatable=repeatable)
+    if shows:
+        revisions().wrote()
+        tiles().refresh()
+    return made
+
+
+def now() -> dt.datetime:
+    """The moment of this request, for whatever it writes."""
+    return dt.datetime.now(dt.UTC)
 
 
 def remembered(name: str, seconds: float, make: Callable[[], T]) -> T:

@@ -45,7 +45,8 @@ class Fetches:
                 told, self._counts = self._counts, Counter()
             day = dt.datetime.now(dt.UTC).date()
             try:
-                self._store.writing(lambda connection: releases.count_fetches(connection, told, day))
+                with self._store.transaction() as connection:  # tried once: what was told may not be told again
+                    releases.count_fetches(connection, told, day)
             except GeoplatformError as error:
                 with self._counting:
                     self._counts.update(told)

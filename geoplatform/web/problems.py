@@ -178,6 +178,7 @@ def _answer(status: int, kind: str, detail: str, members: dict[str, Any]) -> Res
 def _title(status: int, kind: str) -> str:
     by_kind = {UnknownCommune.__name__: _("Commune inconnue"), UnknownPlace.__name__: _("Lieu inconnu")}
     by_status = {
+        401: _("Ce lien ou cette session ne vaut plus"),
         404: _("Page introuvable"),
         410: _("Cette version a été retirée"),
         429: _("Trop de demandes"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import text
+
+from geoplatform.errors import StoreUnavailable
 
 END_ALL = """
     SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
@@ -32,3 +35,29 @@ def test_several_idle_connections_ended_at_once_are_all_replaced(database):
     assert database.rows(END_ALL)[0][0] == 3
     with store.reading() as one, store.reading() as two, store.reading() as three:
         assert [c.execute(text("SELECT 1")).scalar_one() for c in (one, two, three)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("repeatable", "times"), [(True, 4), (False, 1)])
+def test_what_is_no_good_twice_is_not_repeated_once_it_may_have_been_done(database, repeatable, times):
+    store, done = database.store("geoplatform_web"), []
+
+    def work(connection):
+        done.append(connection.execute(text("SELECT 1")).scalar_one())
+        assert database.rows(END_ALL)[0][0] >= 1  # the answer to the commit is lost
+
+    with pytest.raises(StoreUnavailable):
+        store.writing(work, repeatable=repeatable)
+    assert len(done) == times
+
+
+def test_what_came_to_no_end_is_repeated_whatever_it_is(database):
+    store, done = database.store("geoplatform_web"), []
+
+    def work(connection):
+        done.append(1)
+        if len(done) == 1:
+            database.rows(END_ALL)
+        return connection.execute(text("SELECT 42")).scalar_one()
+
+    assert store.writing(work, repeatable=False) == 42
+    assert len(done) == 2

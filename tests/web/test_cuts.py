@@ -149,8 +149,12 @@ def test_a_server_that_is_killed_leaves_no_worker(desk: Desk, tmp_path):  # noqa
     with running(desk.press.database, tmp_path / "server", "--cuts", EXPORTS=str(desk.press.folder)) as server:
         until(lambda: len(workers_of(server)) == 1)
         (worker,) = workers_of(server)
+        others = server.children()
         os.kill(server.pid, signal.SIGKILL)
         until(lambda: not Path(f"/proc/{worker}").exists())
+        for pid in others:  # granian's own outlive it
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.browser

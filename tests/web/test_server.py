@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -47,6 +48,10 @@ class Running:
         connection.request(method, path, None, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
         return answer, answer.read()
+
+    def children(self) -> list[int]:
+        """Pids of the processes that it has started: they outlive it where it is killed."""
+        return [int(child) for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def waiting(self) -> int:
         """How many of our queries wait for a lock."""

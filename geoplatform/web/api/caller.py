@@ -40,7 +40,7 @@ def checked() -> bytes:
     """The same, once the database knows it: before a long body is read. NotAuthorised."""
     shown = key()
     with context.store().reading() as connection:
-        check(connection, shown, dt.datetime.now(dt.UTC), "read")
+        check(connection, shown, context.now(), "read")
     return shown
 
 

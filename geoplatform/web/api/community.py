@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from enum import StrEnum
-from typing import Any
 
 from flask import Blueprint, Response, jsonify, url_for
 from flask_babel import gettext as _
@@ -46,7 +45,7 @@ def relation(place_id: uuid.UUID) -> Response:
     key = caller.key()
     with context.store().reading() as connection:
         community.of_place(connection, place_id)
-        return _private(community.relation(connection, key, _now(), place_id))
+        return saying.private(community.relation(connection, key, context.now(), place_id))
 
 
 @blueprint.put("/places/<uuid:place_id>/appreciation")
@@ -64,8 +63,8 @@ def withdraw_appreciation(place_id: uuid.UUID) -> Response:
 
 
 def _appreciation(place_id: uuid.UUID, *, likes: bool) -> Response:
-    key, now = caller.key(), _now()
-    context.store().writing(lambda connection: community.appreciate(connection, key, now, place_id, likes=likes))
+    key, now = caller.key(), context.now()
+    context.write(lambda connection: community.appreciate(connection, key, now, place_id, likes=likes))
     return Response(status=204)
 
 
@@ -73,14 +72,14 @@ def _appreciation(place_id: uuid.UUID, *, likes: bool) -> Response:
 @counted("submit")
 def take_part(place_id: uuid.UUID) -> Response:
     """Ask to take part, as what (`role`), and whether others may know (`public`). 201: requested, or active for a keeper."""
-    key, now, new_id = caller.key(), _now(), uuid.uuid4()
+    key, now, new_id = caller.key(), context.now(), uuid.uuid4()
     said = saying.members()
     role, is_public = said.name("role", 60), said.flag("public")
     saying.done(said, "a participation")
-    state = context.store().writing(
+    state = context.write(
         lambda connection: community.take_part(connection, key, now, new_id, place_id, role, is_public=bool(is_public))
     )
-    response = _private({"id": str(new_id), "state": state})
+    response = saying.private({"id": str(new_id), "state": state})
     response.status_code = 201
     return response
 
@@ -96,8 +95,8 @@ def participants(place_id: uuid.UUID) -> Response:
 @counted("submit")
 def accept(participation: str) -> Response:
     """Say yes to whoever asks to take part in a place that the caller keeps. 204."""
-    key, now, of_id = caller.key(), _now(), saying.identifier(participation, "participation")
-    context.store().writing(lambda connection: community.accept_participation(connection, key, now, of_id))
+    key, now, of_id = caller.key(), context.now(), saying.identifier(participation, "participation")
+    context.write(lambda connection: community.accept_participation(connection, key, now, of_id))
     return Response(status=204)
 
 
@@ -105,11 +104,11 @@ def accept(participation: str) -> Response:
 @counted("submit")
 def change(participation: str) -> Response:
     """Change the `role` of one's own participation, or whether others may know of it (`public`). 204."""
-    key, now, of_id = caller.key(), _now(), saying.identifier(participation, "participation")
+    key, now, of_id = caller.key(), context.now(), saying.identifier(participation, "participation")
     said = saying.members()
     role, is_public = said.name("role", 60), said.flag("public")
     saying.done(said, "a participation")
-    context.store().writing(
+    context.write(
         lambda connection: community.change_participation(connection, key, now, of_id, role, is_public=is_public)
     )
     return Response(status=204)
@@ -119,8 +118,8 @@ def change(participation: str) -> Response:
 @counted("submit")
 def end(participation: str) -> Response:
     """End one's own participation, or one in a place that the caller keeps. 204."""
-    key, now, of_id = caller.key(), _now(), saying.identifier(participation, "participation")
-    context.store().writing(lambda connection: community.end_participation(connection, key, now, of_id))
+    key, now, of_id = caller.key(), context.now(), saying.identifier(participation, "participation")
+    context.write(lambda connection: community.end_participation(connection, key, now, of_id))
     return Response(status=204)
 
 
@@ -136,7 +135,7 @@ def invitations(place_id: uuid.UUID) -> Response:
 def invite(place_id: uuid.UUID) -> Response:
     """Offer a part in a place (`purpose: participation`, perhaps with a `role`), or to keep it too (`keeping`), to whoever owns an
     `email` address. 202, whether that address has an account or not."""
-    key, now, new_id = caller.key(), _now(), uuid.uuid4()
+    key, now, new_id = caller.key(), context.now(), uuid.uuid4()
     said = saying.members()
     email = said.email("email")
     purpose = said.choice("purpose", Offer, required=True)
@@ -144,12 +143,12 @@ def invite(place_id: uuid.UUID) -> Response:
     saying.done(said, "an invitation")
     email = saying.sure(email)
     purpose = saying.sure(purpose)
-    is_new = context.store().writing(
+    is_new = context.write(
         lambda connection: community.invite(connection, key, now, new_id, place_id, email, purpose.value, role)
     )
     if is_new:
         _mail_invitation(email, now)
-    response = _private({"sent_to": email})
+    response = saying.private({"sent_to": email})
     response.status_code = 202
     return response
 
@@ -172,8 +171,8 @@ def _mail_invitation(email: str, now: dt.datetime) -> None:
 @counted("submit")
 def take_back(place_id: uuid.UUID, invitation: str) -> Response:
     """Offer it no longer. 204."""
-    key, now, of_id = caller.key(), _now(), saying.identifier(invitation, "invitation of yours")
-    context.store().writing(lambda connection: community.take_back_invitation(connection, key, now, place_id, of_id))
+    key, now, of_id = caller.key(), context.now(), saying.identifier(invitation, "invitation of yours")
+    context.write(lambda connection: community.take_back_invitation(connection, key, now, place_id, of_id))
     return Response(status=204)
 
 
@@ -181,8 +180,8 @@ def take_back(place_id: uuid.UUID, invitation: str) -> Response:
 @counted("submit")
 def give_up(place_id: uuid.UUID) -> Response:
     """Keep a place no longer: 409 for the last one who does. 204."""
-    key, now = caller.key(), _now()
-    context.store().writing(lambda connection: community.give_up(connection, key, now, place_id))
+    key, now = caller.key(), context.now()
+    context.write(lambda connection: community.give_up(connection, key, now, place_id))
     return Response(status=204)
 
 
@@ -192,35 +191,23 @@ def mine(what: str) -> Response:
     """What the caller appreciates, takes part in, and is invited to."""
     key = caller.key()
     with context.store().reading() as connection:
-        return _private({what: community.mine(connection, what, key, _now())})
+        return saying.private({what: community.mine(connection, what, key, context.now())})
 
 
 @blueprint.post("/me/invitations/<invitation>")
 @counted("submit")
 def answer(invitation: str) -> Response:
     """Say yes or no (`accept`) to an invitation. 204."""
-    key, now, of_id = caller.key(), _now(), saying.identifier(invitation, "invitation to you")
+    key, now, of_id = caller.key(), context.now(), saying.identifier(invitation, "invitation to you")
     said = saying.members()
     accepts = said.flag("accept", required=True)
     saying.done(said, "an answer")
-    context.store().writing(
-        lambda connection: community.answer_invitation(connection, key, now, of_id, accepts=bool(accepts))
-    )
+    context.write(lambda connection: community.answer_invitation(connection, key, now, of_id, accepts=bool(accepts)))
     return Response(status=204)
 
 
 def _of_kept(what: str, place_id: uuid.UUID) -> Response:
-    key, now = caller.key(), _now()
+    key, now = caller.key(), context.now()
     # Not on a reading connection: who is not shown it is told whether there is such a place, under a lock.
-    found = context.store().writing(lambda connection: community.of_kept(connection, what, key, now, place_id))
-    return _private({"invitations" if what == "invitations_of" else what: found})
-
-
-def _private(told: dict[str, Any]) -> Response:
-    response = jsonify(saying.plain(told))
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
+    found = context.write(lambda connection: community.of_kept(connection, what, key, now, place_id))
+    return saying.private({"invitations" if what == "invitations_of" else what: found})

@@ -49,14 +49,14 @@ def show() -> Response:
 @counted("submit")
 def change() -> Response:
     """Change `display_name`, `home_commune` (an INSEE code, or null for none) or `language`."""
-    key, now = caller.key(), _now()
+    key, now = caller.key(), context.now()
     said = saying.members()
     name = said.name("display_name", 80)
     home = said.text("home_commune", 5)
     language = said.choice("language", Language)
     drops_home = "home_commune" in said.properties and home is None
     saying.done(said, "a citizen")
-    context.store().writing(
+    context.write(
         lambda connection: accounts.change_me(
             connection, key, now, display_name=name, home_commune="" if drops_home else home, language=language
         )
@@ -68,12 +68,12 @@ def change() -> Response:
 @counted("mail")
 def ask_address() -> Response:
     """Mail a code to a new `email` address; it is used from the moment on that the code is shown here. 202."""
-    key, now, secret = caller.key(), _now(), caller.new_secret()
+    key, now, secret = caller.key(), context.now(), caller.new_secret()
     said = saying.members()
     email = said.email("email")
     saying.done(said, "a change of address")
     email = saying.sure(email)
-    context.store().writing(lambda connection: accounts.ask_address(connection, key, now, digest(secret), email))
+    context.write(lambda connection: accounts.ask_address(connection, key, now, digest(secret), email))
     site = " ".join(context.settings().publisher.split())
     text = _(
         "Bonjour,\n\nquelqu’un veut être joint à cette adresse sur « %(site)s ». Si c’est vous, donnez ce code à la page "
@@ -92,12 +92,12 @@ def ask_address() -> Response:
 @counted("submit")
 def confirm_address() -> Response:
     """Show the `code` that was mailed to the new address. 409 if that address has an account."""
-    key, now = caller.key(), _now()
+    key, now = caller.key(), context.now()
     said = saying.members()
     code = said.text("code", 200, required=True)
     saying.done(said, "a change of address")
     link, client = digest(saying.sure(code)), saying.agent()
-    context.store().writing(lambda connection: accounts.confirm_address(connection, key, now, link, client))
+    context.write(lambda connection: accounts.confirm_address(connection, key, now, link, client))
     return _me()
 
 
@@ -107,7 +107,7 @@ def consents() -> Response:
     """What the caller is asked to agree to, in which words, and whether he or she does."""
     key = caller.key()
     with context.store().reading() as connection:
-        given = accounts.me(connection, key, _now()).consents
+        given = accounts.me(connection, key, context.now()).consents
         asked = accounts.consents_asked(connection)
     return jsonify(consents=[saying.plain(one) | {"given": given[one["purpose"]]} for one in asked])
 
@@ -118,16 +118,15 @@ def consent(purpose: str) -> Response:
     """Agree (`given: true` with the `version` of the words that were read), or take it back."""
     if purpose not in list(Purpose):
         raise Unknown("consent", purpose[:80])
-    key, now = caller.key(), _now()
+    key, now = caller.key(), context.now()
     said = saying.members()
     given = said.flag("given", required=True)
     version = said.day("version")
     saying.done(said, "a consent")
-    context.store().writing(
-        lambda connection: accounts.give_consent(connection, key, now, Purpose(purpose), version, given=bool(given))
+    context.write(
+        lambda connection: accounts.give_consent(connection, key, now, Purpose(purpose), version, given=bool(given)),
+        shows=True,
     )
-    context.revisions().wrote()
-    context.tiles().refresh()
     return consents()
 
 
@@ -142,7 +141,7 @@ def tokens() -> Response:
 @counted("submit")
 def make_token() -> Response:
     """Make a token with a `label`, `scopes` (read, contribute, moderate) and `days`. Its secret is told here only."""
-    key, now = caller.key(), _now()
+    key, now = caller.key(), context.now()
     said = saying.members()
     label = said.text("label", 100, required=True)
     scopes = said.choices("scopes", Scope)
@@ -150,7 +149,7 @@ def make_token() -> Response:
     saying.done(said, "a token")
     token_id, secret = uuid.uuid4(), caller.new_secret()
     expires_at = now + dt.timedelta(days=days)
-    context.store().writing(
+    context.write(
         lambda connection: accounts.make_token(
             connection, key, now, token_id, digest(secret), str(label), scopes, expires_at
         )
@@ -164,8 +163,8 @@ def make_token() -> Response:
 @counted("submit")
 def revoke_token(token: str) -> Response:
     """Make a token useless. 204."""
-    key, now, token_id = caller.key(), _now(), saying.identifier(token, "token of yours")
-    context.store().writing(lambda connection: accounts.revoke_token(connection, key, now, token_id))
+    key, now, token_id = caller.key(), context.now(), saying.identifier(token, "token of yours")
+    context.write(lambda connection: accounts.revoke_token(connection, key, now, token_id))
     return Response(status=204)
 
 
@@ -180,8 +179,8 @@ def sessions() -> Response:
 @counted("submit")
 def end_session(session: str) -> Response:
     """Sign out there. 204."""
-    key, now, session_id = caller.key(), _now(), saying.identifier(session, "session of yours")
-    context.store().writing(lambda connection: accounts.end_session(connection, key, now, session_id))
+    key, now, session_id = caller.key(), context.now(), saying.identifier(session, "session of yours")
+    context.write(lambda connection: accounts.end_session(connection, key, now, session_id))
     return Response(status=204)
 
 
@@ -195,17 +194,13 @@ def sign_ins() -> Response:
 def _listed(what: str) -> Response:
     key = caller.key()
     with context.store().reading() as connection:
-        rows = accounts.listed(connection, what, key, _now())
+        rows = accounts.listed(connection, what, key, context.now())
     return jsonify({what: saying.plain(rows)})
 
 
 def _me() -> Response:
     key = caller.key()
     with context.store().reading() as connection:
-        me = accounts.me(connection, key, _now())
+        me = accounts.me(connection, key, context.now())
     told: dict[str, Any] = saying.citizen(me)
     return jsonify(told)
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

@@ -46,7 +46,7 @@ def places() -> Response:
     """The places that the caller keeps, as GeoJSON, with what others do not see."""
     key = caller.key()
     with context.store().reading() as connection:
-        features = keeping.own(connection, key, _now())
+        features = keeping.own(connection, key, context.now())
     response = make_response(encode.dumps({"type": "FeatureCollection", "features": features}))
     response.mimetype = "application/geo+json"
     return response
@@ -58,7 +58,7 @@ def place(place_id: uuid.UUID) -> Response:
     """One of them."""
     key = caller.key()
     with context.store().reading() as connection:
-        found = keeping.own(connection, key, _now(), place_id)
+        found = keeping.own(connection, key, context.now(), place_id)
     if not found:
         raise UnknownPlace(place_id)
     response = make_response(encode.dumps(found[0]))
@@ -73,7 +73,7 @@ def take_out() -> Response:
     """Everything that is kept of the caller, as a zip."""
     key = caller.key()
     with context.store().reading() as connection:
-        told = mine.archive(connection, key, _now())
+        told = mine.archive(connection, key, context.now())
     response = Response(archive.packed(told), mimetype=_ZIP)
     response.headers["Content-Disposition"] = 'attachment; filename="archive.zip"'
     return response
@@ -83,13 +83,12 @@ def take_out() -> Response:
 @counted("submit")
 def take_in() -> Response:
     """Take in an archive of this map or another: how many of each. What is there already stays as it is."""
-    key, now = caller.checked(), _now()
+    key, now = caller.checked(), context.now()
     if request.mimetype != _ZIP:
         raise BadMediaType("Content-Type", request.mimetype, f"is not {_ZIP}")
     request.max_content_length = archive.LARGEST
     document = archive.unpacked(params.body())
-    taken = context.store().writing(lambda connection: mine.take_archive(connection, key, now, document))
-    _wrote()
+    taken = context.write(lambda connection: mine.take_archive(connection, key, now, document), shows=True)
     return jsonify(taken=taken)
 
 
@@ -99,7 +98,7 @@ def preview() -> Response:
     """The contributions about which there is a choice before leaving, and what a choice means for others."""
     key = caller.key()
     with context.store().reading() as connection:
-        found = mine.preview(connection, key, _now())
+        found = mine.preview(connection, key, context.now())
     return jsonify(contributions=saying.plain(found), choices=list(Choice))
 
 
@@ -110,7 +109,7 @@ def leave() -> Response:
 
     The receipt, and where it can be read by whoever knows its address.
     """
-    key, now, receipt_id = caller.checked(), _now(), uuid.uuid4()
+    key, now, receipt_id = caller.checked(), context.now(), uuid.uuid4()
     said = saying.members()
     otherwise = said.choice("otherwise", Choice, required=True)
     if said.flag("confirm", required=True) is False:
@@ -123,10 +122,9 @@ def leave() -> Response:
         said.refuse("choices", None, "does not give each place one of " + ", ".join(Choice))
     saying.done(said, "leaving")
     otherwise = saying.sure(otherwise)
-    receipt = context.store().writing(
-        lambda connection: mine.leave(connection, key, now, receipt_id, choices, otherwise)
+    receipt = context.write(
+        lambda connection: mine.leave(connection, key, now, receipt_id, choices, otherwise), shows=True
     )
-    _wrote()
     address = context.absolute(url_for("mine.receipt", receipt=receipt_id))
     response = jsonify(id=str(receipt_id), url=address, **receipt)
     caller.forget(response)
@@ -147,7 +145,7 @@ def ledger() -> Response:
     """Which releases held the caller's contributions, under which licence, and how often their files were fetched in all."""
     key = caller.key()
     with context.store().reading() as connection:
-        found = mine.ledger(connection, key, _now())
+        found = mine.ledger(connection, key, context.now())
     return jsonify(entries=saying.plain(found))
 
 
@@ -157,7 +155,7 @@ def follows() -> Response:
     """What the caller follows. The address of each feed was told once."""
     key = caller.key()
     with context.store().reading() as connection:
-        return jsonify(follows=saying.plain(mine.follows(connection, key, _now())))
+        return jsonify(follows=saying.plain(mine.follows(connection, key, context.now())))
 
 
 @blueprint.post("/api/v1/me/follows")
@@ -165,7 +163,7 @@ def follows() -> Response:
 def follow() -> Response:
     """Follow a commune (`commune_code`), a `kind`, an `area` (GeoJSON Polygon); all that is given must hold. `by_mail`: never,
     daily or weekly. 201 with the address of its feed, which is told here only."""
-    key, now, new_id, secret = caller.key(), _now(), uuid.uuid4(), caller.new_secret()
+    key, now, new_id, secret = caller.key(), context.now(), uuid.uuid4(), caller.new_secret()
     said = saying.members()
     commune = said.text("commune_code", 5)
     kind = said.choice("kind", Kind)
@@ -177,7 +175,7 @@ def follow() -> Response:
     if commune is None and kind is None and area is None:
         said.refuse("commune_code", None, "or kind or area is required")
     saying.done(said, "a follow")
-    context.store().writing(
+    context.write(
         lambda connection: mine.follow(
             connection, key, now, new_id, digest(secret), commune=commune and commune.upper(), kind=kind and kind.value,
             area=None if area is None else json.dumps(area), by_mail=rhythm.value,
@@ -192,8 +190,8 @@ def follow() -> Response:
 @counted("submit")
 def unfollow(follow: str) -> Response:
     """Follow it no longer. 204."""
-    key, now, of_id = caller.key(), _now(), saying.identifier(follow, "follow of yours")
-    context.store().writing(lambda connection: mine.unfollow(connection, key, now, of_id))
+    key, now, of_id = caller.key(), context.now(), saying.identifier(follow, "follow of yours")
+    context.write(lambda connection: mine.unfollow(connection, key, now, of_id))
     return Response(status=204)
 
 
@@ -219,12 +217,3 @@ def _is_uuid(text: str) -> bool:
         return str(uuid.UUID(text)) == text.lower()
     except ValueError:
         return False
-
-
-def _wrote() -> None:
-    context.revisions().wrote()
-    context.tiles().refresh()
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
-from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import Connection
@@ -29,7 +27,7 @@ _PAGE = 500
 @counted("submit")
 def suggest(place_id: uuid.UUID) -> Response:
     """Propose a change of a place that somebody else keeps: `properties` (RFC 7396), a `geometry` if it moves, a `note`."""
-    key, now, new_id = caller.key(), _now(), uuid.uuid4()
+    key, now, new_id = caller.key(), context.now(), uuid.uuid4()
     body = params.body()
 
     def work(connection: Connection) -> None:
@@ -49,7 +47,7 @@ def suggest(place_id: uuid.UUID) -> Response:
         submission = Submission.from_feature(whole, place_id)
         moderation.suggest(connection, key, now, new_id, submission, note, moves=moves)
 
-    context.store().writing(work)
+    context.write(work)
     return _opened(new_id)
 
 
@@ -58,7 +56,7 @@ def suggest(place_id: uuid.UUID) -> Response:
 def report(place_id: uuid.UUID) -> Response:
     """Say what is wrong with a place (`reason`), and how (`note`). Nobody needs an account for this. `url` is a trap."""
     key = caller.key() if caller.shows_key() else None
-    now, new_id = _now(), uuid.uuid4()
+    now, new_id = context.now(), uuid.uuid4()
     said = saying.members()
     reason = said.choice("reason", Report, required=True)
     note = said.text("note", _NOTE, lines=True)
@@ -66,9 +64,7 @@ def report(place_id: uuid.UUID) -> Response:
     saying.done(said, "a report")
     reason = saying.sure(reason)
     if trap is None:
-        context.store().writing(
-            lambda connection: moderation.report(connection, key, now, new_id, place_id, reason, note)
-        )
+        context.write(lambda connection: moderation.report(connection, key, now, new_id, place_id, reason, note))
     return _opened(new_id)
 
 
@@ -76,9 +72,9 @@ def report(place_id: uuid.UUID) -> Response:
 @counted("submit")
 def claim(place_id: uuid.UUID) -> Response:
     """Ask to keep a place, and say why (`note`)."""
-    key, now, new_id = caller.key(), _now(), uuid.uuid4()
+    key, now, new_id = caller.key(), context.now(), uuid.uuid4()
     note = _note("a claim")
-    context.store().writing(lambda connection: moderation.claim(connection, key, now, new_id, place_id, note))
+    context.write(lambda connection: moderation.claim(connection, key, now, new_id, place_id, note))
     return _opened(new_id)
 
 
@@ -88,15 +84,15 @@ def matters() -> Response:
     """What the caller brought up, and what is about places that he or she keeps, with the decisions."""
     key = caller.key()
     with context.store().reading() as connection:
-        return _private({"matters": moderation.matters(connection, key, _now())})
+        return saying.private({"matters": moderation.matters(connection, key, context.now())})
 
 
 @blueprint.delete("/me/matters/<matter>")
 @counted("submit")
 def withdraw(matter: str) -> Response:
     """Take back what was brought up and is not decided. 204."""
-    key, now, of_id = caller.key(), _now(), saying.identifier(matter, "open matter of yours")
-    context.store().writing(lambda connection: moderation.withdraw(connection, key, now, of_id))
+    key, now, of_id = caller.key(), context.now(), saying.identifier(matter, "open matter of yours")
+    context.write(lambda connection: moderation.withdraw(connection, key, now, of_id))
     return Response(status=204)
 
 
@@ -104,9 +100,14 @@ def withdraw(matter: str) -> Response:
 @counted("submit")
 def appeal(matter: str) -> Response:
     """Ask that somebody else look at a decision again, and say why (`note`)."""
-    key, now, new_id, of_id = caller.key(), _now(), uuid.uuid4(), saying.identifier(matter, "decided matter of yours")
+    key, now, new_id, of_id = (
+        caller.key(),
+        context.now(),
+        uuid.uuid4(),
+        saying.identifier(matter, "decided matter of yours"),
+    )
     note = _note("an appeal")
-    context.store().writing(lambda connection: moderation.appeal(connection, key, now, new_id, of_id, note))
+    context.write(lambda connection: moderation.appeal(connection, key, now, new_id, of_id, note))
     return _opened(new_id)
 
 
@@ -118,7 +119,7 @@ def queue() -> Response:
     asked = request.args.get("commune")
     code = commune_code(asked) if asked is not None else None
     with context.store().reading() as connection:
-        return _private({"matters": moderation.queue(connection, key, _now(), code)})
+        return saying.private({"matters": moderation.queue(connection, key, context.now(), code)})
 
 
 @blueprint.post("/moderation/matters/<matter>/decisions")
@@ -126,7 +127,7 @@ def queue() -> Response:
 def decide(matter: str) -> Response:
     """Decide on what waits for the caller: `accept` or not, an `action` for reports that are right, a `reason`, perhaps a `note` to
     whom it concerns."""
-    key, now, of_id = caller.key(), _now(), saying.identifier(matter, "matter that waits for you")
+    key, now, of_id = caller.key(), context.now(), saying.identifier(matter, "matter that waits for you")
     said = saying.members()
     accepts = said.flag("accept", required=True)
     action = said.choice("action", Action)
@@ -134,14 +135,13 @@ def decide(matter: str) -> Response:
     note = said.text("note", _NOTE, lines=True)
     saying.done(said, "a decision")
     reason = saying.sure(reason)
-    state = context.store().writing(
+    state = context.write(
         lambda connection: moderation.decide(
             connection, key, now, of_id, accepts=bool(accepts), action=action, reason=reason, note=note
-        )
+        ),
+        shows=True,
     )
-    context.revisions().wrote()
-    context.tiles().refresh()
-    return _private({"id": str(of_id), "state": state})
+    return saying.private({"id": str(of_id), "state": state})
 
 
 @blueprint.get("/moderation/log")
@@ -167,16 +167,6 @@ def _note(noun: str) -> str:
 
 
 def _opened(new_id: uuid.UUID) -> Response:
-    response = _private({"id": str(new_id), "state": "open"})
+    response = saying.private({"id": str(new_id), "state": "open"})
     response.status_code = 201
     return response
-
-
-def _private(told: dict[str, Any]) -> Response:
-    response = jsonify(saying.plain(told))
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

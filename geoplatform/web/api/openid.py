@@ -5,7 +5,6 @@ The authorization code flow with state, nonce and PKCE; what one browser has beg
 
 from __future__ import annotations
 
-import datetime as dt
 import hmac
 import json
 from typing import Any
@@ -73,8 +72,8 @@ def follow() -> Response:
         raise NotAuthorised("the provider did not sign you in")
     claims = _claims(request.args["code"], nonce, verifier)
     beginning, cookie = session.beginning()
-    issuer, spoken, now = claims["iss"], language.chosen(), dt.datetime.now(dt.UTC)
-    begun = context.store().writing(
+    issuer, spoken, now = claims["iss"], language.chosen(), context.now()
+    begun = context.write(
         lambda connection: accounts.use_identity(
             connection, issuer, claims["sub"], _email(claims), spoken, beginning, now
         )

@@ -35,7 +35,7 @@ def submit() -> Response:
     A citizen is shown places that may be the same first (409), unless `?distinct=true` says that they are not. 202: a referent
     looks at it before anybody else sees it.
     """
-    key, now, said = caller.key(), dt.datetime.now(dt.UTC), params.body()
+    key, now, said = caller.key(), context.now(), params.body()
     new_id, matter_id = new_place_id(now.date(), secrets.token_bytes(10)), uuid.uuid4()
     is_distinct = params.flag("distinct")
 
@@ -50,7 +50,7 @@ def submit() -> Response:
         stored = places.get(connection, submission.id)
         return submission, made, _told(connection, submission.id, stored, None if is_program else key, now)
 
-    submission, made, body = context.store().writing(work)
+    submission, made, body = context.store().writing(work)  # a second time it is found as it was stored
     context.revisions().wrote()
     if made.is_new:
         context.tiles().touch(made.quadkey)
@@ -100,9 +100,8 @@ def update(place_id: uuid.UUID) -> Response:
 @counted("submit")
 def delete(place_id: uuid.UUID) -> Response:
     """Delete a place. Its keeper can restore it for some days. 204."""
-    key, now, expected = caller.key(), dt.datetime.now(dt.UTC), _expected()
-    context.store().writing(lambda connection: places.delete(connection, place_id, key, now, expected=expected))
-    _wrote()
+    key, now, expected = caller.key(), context.now(), _expected()
+    context.write(lambda connection: places.delete(connection, place_id, key, now, expected=expected), shows=True)
     return Response(status=204)
 
 
@@ -121,11 +120,10 @@ def history(place_id: uuid.UUID) -> Response:
 @counted("submit")
 def restore(place_id: uuid.UUID, version: int) -> Response:
     """Bring an earlier version back, as a new one. Its licence and who may see it stay as they are now."""
-    key, now, expected = caller.key(), dt.datetime.now(dt.UTC), _expected()
+    key, now, expected = caller.key(), context.now(), _expected()
     if version > _MOST_VERSIONS:
         raise Unknown(f"earlier version of {place_id}", version)
-    body = context.store().writing(lambda connection: _restored(connection, place_id, version, key, now, expected))
-    _wrote()
+    body = context.write(lambda connection: _restored(connection, place_id, version, key, now, expected), shows=True)
     return _feature(body)
 
 
@@ -172,7 +170,7 @@ def placement() -> Response:
 
 
 def _changed(place_id: uuid.UUID, *, merges: bool) -> Response:
-    key, now, said, expected = caller.key(), dt.datetime.now(dt.UTC), params.body(), _expected()
+    key, now, said, expected = caller.key(), context.now(), params.body(), _expected()
 
     def work(connection: Connection) -> dict[str, Any]:
         is_program = check(connection, key, now, "contribute")
@@ -193,8 +191,7 @@ def _changed(place_id: uuid.UUID, *, merges: bool) -> Response:
                       keeps_visibility=not says_visibility)  # fmt: skip
         return _there(connection, place_id, None if is_program else key, now)
 
-    body = context.store().writing(work)
-    _wrote()
+    body = context.write(work, shows=True)
     return _feature(body)
 
 
@@ -252,8 +249,3 @@ def _feature(body: dict[str, Any]) -> Response:
     if version is not None:
         response.set_etag(str(version))
     return response
-
-
-def _wrote() -> None:
-    context.revisions().wrote()
-    context.tiles().refresh()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, TypeVar
 
-from flask import request
+from flask import Response, jsonify, request
 
 from geoplatform.errors import BadBody, BadParameter, Unknown
 from geoplatform.reading import Reading
@@ -70,6 +70,14 @@ def agent() -> str:
     """The client, as its owner will recognise it: what it calls itself, cut."""
     said = "".join(sign for sign in request.headers.get("User-Agent", "") if sign.isprintable())
     return said[:_AGENT_MAX]
+
+
+def private(told: dict[str, Any], status: int = 200) -> Response:
+    """An answer for the caller's eyes, which no cache keeps."""
+    response = jsonify(plain(told))
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import secrets
 import uuid
 from typing import Any
@@ -44,9 +43,9 @@ def ask_link() -> Response:
 
 
 def _mail_link(email: str) -> None:
-    secret, now = caller.new_secret(), dt.datetime.now(dt.UTC)
+    secret, now = caller.new_secret(), context.now()
     spoken = language.chosen()
-    context.store().writing(lambda connection: accounts.ask_link(connection, digest(secret), email, spoken, now))
+    context.write(lambda connection: accounts.ask_link(connection, digest(secret), email, spoken, now))
     link = context.own_address(url_for("session.link", secret=secret))
     site = context.settings().publisher
     text = _(
@@ -95,7 +94,7 @@ def begin() -> Response:
     saying.done(said, "a session")
     begun, cookie = _sign_in(str(secret))
     with context.store().reading() as connection:
-        me = accounts.me(connection, digest(cookie), dt.datetime.now(dt.UTC))
+        me = accounts.me(connection, digest(cookie), context.now())
     response = jsonify(
         signed_in=True, is_new=begun.is_new, csrf_token=caller.csrf_token(cookie), citizen=saying.citizen(me)
     )
@@ -113,7 +112,7 @@ def show() -> Response:
     if secret is not None:
         try:
             with context.store().reading() as connection:
-                me = accounts.me(connection, digest(secret), dt.datetime.now(dt.UTC))
+                me = accounts.me(connection, digest(secret), context.now())
             told = {"signed_in": True, "csrf_token": caller.csrf_token(secret), "citizen": saying.citizen(me)}
         except NotAuthorised:
             pass
@@ -128,8 +127,8 @@ def show() -> Response:
 @counted("submit")
 def end() -> Response:
     """Sign out here. 204."""
-    key, now = caller.key(), dt.datetime.now(dt.UTC)
-    context.store().writing(lambda connection: accounts.end_session(connection, key, now))
+    key, now = caller.key(), context.now()
+    context.write(lambda connection: accounts.end_session(connection, key, now))
     response = Response(status=204)
     caller.forget(response)
     return response
@@ -137,8 +136,8 @@ def end() -> Response:
 
 def _sign_in(link_secret: str) -> tuple[accounts.Begun, str]:
     """The session that has begun, and its secret."""
-    (begin, cookie), now, link = beginning(), dt.datetime.now(dt.UTC), digest(link_secret)
-    return context.store().writing(lambda connection: accounts.use_link(connection, link, begin, now)), cookie
+    (begin, cookie), now, link = beginning(), context.now(), digest(link_secret)
+    return context.write(lambda connection: accounts.use_link(connection, link, begin, now)), cookie
 
 
 def beginning() -> tuple[accounts.Beginning, str]:

@@ -5,7 +5,6 @@ From QGIS and programs; to `store.places`, through which every other contributio
 
 from __future__ import annotations
 
-import datetime as dt
 import secrets
 import uuid
 from typing import Any
@@ -61,7 +60,7 @@ def options(name: str, identifier: str | None = None) -> Response:
 def create(name: str) -> Response:
     """Store a place: 201 with its Location, or 200 when this very feature was stored before."""
     _require_editable(name)
-    said, now, key = params.body(), _now(), caller.key()
+    said, now, key = params.body(), context.now(), caller.key()
     new_id, matter_id = new_place_id(now.date(), secrets.token_bytes(10)), uuid.uuid4()
 
     def work(connection: Connection) -> tuple[Submission, places.Submitted]:
@@ -70,7 +69,7 @@ def create(name: str) -> Response:
         submission = Submission.from_feature(_writable(params.json_of(said)), new_id, licence)
         return submission, places.submit(connection, submission, key, now, matter_id)
 
-    submission, made = _written(work)
+    submission, made = context.write(work, shows=True, repeatable=True)  # a second time it is found as it was stored
     response = Response(status=201 if made.is_new else 200)
     del response.headers["Content-Type"]
     response.headers["Location"] = answers.address(f"/collections/{name}/items/{submission.id}")
@@ -96,7 +95,7 @@ def update(name: str, identifier: str) -> Response:
 def withdraw(name: str, identifier: str) -> Response:
     """Withdraw a place. 204."""
     _require_editable(name)
-    place_id, now, key = _identifier(identifier), _now(), caller.key()
+    place_id, now, key = _identifier(identifier), context.now(), caller.key()
 
     def work(connection: Connection) -> None:
         tokens.check(connection, key, now, "contribute")
@@ -104,13 +103,13 @@ def withdraw(name: str, identifier: str) -> Response:
         expected = stored.version if "If-Match" in request.headers else None
         places.delete(connection, place_id, key, now, expected=expected)
 
-    _written(work)
+    context.write(work, shows=True)
     return Response(status=204)
 
 
 def _modified(name: str, identifier: str, *, merges: bool) -> Response:
     _require_editable(name)
-    place_id, now, said, key = _identifier(identifier), _now(), params.body(), caller.key()
+    place_id, now, said, key = _identifier(identifier), context.now(), params.body(), caller.key()
 
     def work(connection: Connection) -> Place:
         tokens.check(connection, key, now, "contribute")
@@ -130,7 +129,7 @@ def _modified(name: str, identifier: str, *, merges: bool) -> Response:
         )  # fmt: skip
         return places.get(connection, place_id) or stored
 
-    place = _written(work)
+    place = context.write(work, shows=True)
     response = make_response(encode.dumps(encode.place_feature(place)))
     response.mimetype = answers.GEOJSON.media_type
     response.headers["Content-Crs"] = f"<{CRS84.uri}>"
@@ -139,14 +138,6 @@ def _modified(name: str, identifier: str, *, merges: bool) -> Response:
 
 
 _SOMEWHERE = {"type": "Point", "coordinates": [0, 0]}
-
-
-def _written(work: Any) -> Any:
-    """What `work` returns, once its transaction is committed and everybody here knows of it."""
-    done = context.store().writing(work)
-    context.revisions().wrote()
-    context.tiles().refresh()
-    return done
 
 
 def _writable(feature: Any) -> dict[str, Any]:
@@ -200,7 +191,7 @@ def _may_edit() -> bool:
     try:
         key = caller.key()
         with context.store().reading() as connection:
-            tokens.check(connection, key, _now(), "contribute")
+            tokens.check(connection, key, context.now(), "contribute")
     except (NotAuthorised, NotAllowed):
         return False
     return True
@@ -226,7 +217,3 @@ def _stored(connection: Connection, place_id: uuid.UUID) -> Place:
         if str(stored.version) not in named:
             raise Outdated(f"{place_id} has another version than If-Match names: read it again")
     return stored
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

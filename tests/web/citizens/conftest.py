@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import email
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import policy
 from pathlib import Path
@@ -159,19 +157,3 @@ def founded(database: Database, folder: Path, **settings: Any) -> Town:
     app = create_app(Settings(data_dir=folder, tile_folder=None, **given), database.store("geoplatform_web"))
     app.testing = False
     return Town(app, database, folder)
-
-
-@pytest.fixture
-def later(monkeypatch) -> Callable[[dt.timedelta], None]:
-    """Have the API's clock show another time."""
-
-    def shift(by: dt.timedelta) -> None:
-        class Shifted(dt.datetime):
-            @classmethod
-            def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:
-                return dt.datetime.now(tz) + by
-
-        for module in ("session", "me", "places", "mine", "community", "moderation"):
-            monkeypatch.setattr(f"geoplatform.web.api.{module}.dt.datetime", Shifted, raising=False)
-
-    return shift

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
+import psycopg
 import pytest
 
 from geoplatform.model import Licence
 from tests.web.citizens.conftest import feature, founded, spot
+from tests.web.test_gateway import until
 
 
 def body_of(answer):
@@ -256,8 +260,6 @@ def test_the_history_is_public_without_people_and_tells_a_day(town):
 
 
 def test_two_edits_at_once_leave_one(town):
-    import threading
-
     ana = town.contributor("ana")
     place = ana.add()
     answers = []
@@ -276,3 +278,42 @@ def test_two_edits_at_once_leave_one(town):
         thread.join()
     assert sorted(answers) == [200, 412]
     assert town.rows("SELECT version FROM geoplatform.place") == [(2,)]
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_what_is_written_while_somebody_leaves_or_withdraws_consent_waits_and_sees_it(town, method, gone):
+    ana = town.contributor("ana")
+    place, citizen = ana.add(), ana.id
+    answers = []
+
+    def write():
+        if method == "POST":
+            answers.append(ana.post("/places", feature("Autre", spot(1.5, 0.5))))
+        else:
+            answers.append(ana.patch(f"/places/{place}", {"properties": {"name": "Autre"}}))
+
+    with psycopg.connect(town.database.url()) as connection:
+        connection.execute("SELECT FROM people.citizen WHERE id = %s FOR UPDATE", (citizen,))
+        writer = threading.Thread(target=write)
+        writer.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        until(lambda: town.rows(waits) == [(1,)])
+        if gone:
+            connection.execute("UPDATE people.citizen SET state = 'left', display_name = '' WHERE id = %s", (citizen,))
+        else:
+            connection.execute(
+                """INSERT INTO people.consent (citizen_id, purpose, text_version, is_given, occurred_at)
+                   VALUES (%s, 'publication', '2026-11-01', false, now())""",
+                (citizen,),
+            )
+    writer.join()
+    (answer,) = answers
+    shown = town.rows("SELECT count(*) FROM published.places")[0][0]
+    if gone:
+        assert answer.status_code == 401
+    else:
+        assert (answer.status_code, shown) == (403 if method == "POST" else 200, 0)
+    assert town.rows("SELECT count(*) FROM geoplatform.place WHERE name = 'Autre'") == [
+        (int(method == "PATCH" and not gone),)
+    ]

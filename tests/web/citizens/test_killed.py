@@ -10,7 +10,6 @@ import signal
 import threading
 import time
 import uuid
-from pathlib import Path
 
 from tests import grid
 from tests.web.citizens.conftest import DRAWING, feature, spot
@@ -60,7 +59,7 @@ def test_a_server_that_is_killed_leaves_every_place_whole(town, tmp_path):
         for thread in threads:
             thread.start()
         time.sleep(2)
-        for pid in children(server.pid):
+        for pid in server.children():
             os.kill(pid, signal.SIGKILL)
         os.kill(server.pid, signal.SIGKILL)
         for thread in threads:
@@ -69,10 +68,6 @@ def test_a_server_that_is_killed_leaves_every_place_whole(town, tmp_path):
     ours = {place for (place,) in town.rows("SELECT id::text FROM geoplatform.place")}
     assert set(stored) <= ours  # what was answered is there
     assert {name: count for name, count in town.rows(BROKEN) if count} == {}
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_leaving_is_whole_or_not_at_all_while_connections_are_cut(town):

@@ -35,6 +35,6 @@ def test_the_button_behind_the_link_signs_in(chromium, town, tmp_path):  # noqa:
         page.goto(f"/session/{real.link_to('ana@example.org')}")  # it has served
         page.get_by_role("button", name="Entrer").click()
         page.wait_for_load_state()
-        assert page.locator("h1").inner_text() == "Demande incorrecte"
+        assert page.locator("h1").inner_text() == "Ce lien ou cette session ne vaut plus"
         context.close()
         assert [one for one in complaints if "401" not in one] == []
