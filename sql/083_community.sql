@@ -18,7 +18,7 @@ CREATE TABLE people.keeper (
     PRIMARY KEY (place_id, citizen_id)
 );
 COMMENT ON TABLE people.keeper IS 'Who may change a place: its contributor, and those to whom it was handed over.';
-CREATE INDEX keeper_citizen ON people.keeper (citizen_id);
+CREATE INDEX keeper_citizen ON people.keeper (citizen_id, place_id);
 
 CREATE TABLE people.credit (
     place_id uuid PRIMARY KEY REFERENCES geoplatform.place ON DELETE CASCADE,

@@ -34,25 +34,30 @@ $$;
 
 -- Submits a place. Times and identifiers come from the caller. key: SHA-256 of an operator's key, a session's or a token's.
 -- It is placed on every vintage whose places are kept placed: going back to one misses no place.
--- lon, lat: degrees, EPSG:4326. Returns one row with the verdict, where tiles show the place, and its status; no row if that identifier
--- is already taken (a retry); SQLSTATE 55000 if no vintage is active; 23503 (place_category_of_its_kind) for an unknown category.
+-- lon, lat: degrees, EPSG:4326. Returns one row with the verdict, where tiles show the place, its status, and whether an operator's key
+-- brought it; no row if that identifier is already taken (a retry); SQLSTATE 55000 if no vintage is active; 23503
+-- (place_category_of_its_kind) for an unknown category.
+-- One statement, whose plan each connection keeps: to plan it takes as long as to run it.
 CREATE FUNCTION citizens.submit_place(
     key bytea, id uuid, kind text, category text, name text, description text, address text, phone text, website text,
     opening_hours text, stage text, starts_on date, ends_on date, licence text, visibility text,
     lon double precision, lat double precision, submitted_at timestamptz, matter_id uuid)
-RETURNS TABLE (verdict text, method text, commune_code text, distance_m real, shown_quadkey bigint, status text)
-LANGUAGE sql VOLATILE SECURITY DEFINER
+RETURNS TABLE (verdict text, method text, commune_code text, commune_name text, distance_m real, vintage integer, shown_quadkey bigint,
+               status text, is_program boolean)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
-    WITH who AS MATERIALIZED (
-        SELECT c.citizen_id, coalesce(c.label, 'citizen') AS label
-        FROM people.writer(submit_place.key, submit_place.submitted_at) AS c
-    ), target AS MATERIALIZED (
+#variable_conflict use_column
+DECLARE
+    who people.caller := people.writer(submit_place.key, submit_place.submitted_at);
+BEGIN
+    RETURN QUERY
+    WITH target AS MATERIALIZED (
         SELECT geoplatform.active_vintage() AS vintage_id,
                ST_SetSRID(ST_MakePoint(submit_place.lon, submit_place.lat), 4326) AS geom
-        FROM who
     ), found AS MATERIALIZED (
-        SELECT v.id AS vintage_id, v.id = target.vintage_id AS in_force, target.geom, judged.*
+        SELECT v.id AS vintage_id, v.id = target.vintage_id AS in_force, v.year, target.geom, judged.*
         FROM target  -- LEFT, so that it is asked, and complains, even where there is no vintage at all
         LEFT JOIN geoplatform.vintage AS v ON v.is_placed
         CROSS JOIN LATERAL geoplatform.place_point(target.geom, v.id) AS judged
@@ -67,7 +72,7 @@ AS $$
                CASE WHEN who.citizen_id IS NULL OR EXISTS (SELECT FROM geoplatform.place AS p WHERE p.id = submit_place.id)
                     THEN 'published' ELSE people.status_of_new(who.citizen_id, found.commune_code) END,
                'citizen', submit_place.submitted_at, submit_place.submitted_at, found.commune_code, found.geom
-        FROM found, who WHERE found.in_force
+        FROM found WHERE found.in_force
         ON CONFLICT ON CONSTRAINT place_pkey DO NOTHING
         RETURNING place.id, place.version, place.shown_quadkey, place.status, geoplatform.is_public(place.status, place.visibility) AS is_told,
                   CASE WHEN place.status = 'published' THEN place.shown_geom END AS told_geom
@@ -77,21 +82,26 @@ AS $$
         FROM stored, found
     ), logged AS (
         INSERT INTO geoplatform.change (operation, place_id, version, occurred_at, actor, is_told, commune_code_after, geom_after)
-        SELECT 'create', stored.id, stored.version, submit_place.submitted_at, who.label, stored.is_told, found.commune_code, stored.told_geom
-        FROM stored, found, who WHERE found.in_force
+        SELECT 'create', stored.id, stored.version, submit_place.submitted_at, coalesce(who.label, 'citizen'), stored.is_told,
+               found.commune_code, stored.told_geom
+        FROM stored, found WHERE found.in_force
     ), authored AS (
         INSERT INTO people.author (place_id, version, citizen_id)
-        SELECT stored.id, stored.version, who.citizen_id FROM stored, who WHERE who.citizen_id IS NOT NULL
+        SELECT stored.id, stored.version, who.citizen_id FROM stored WHERE who.citizen_id IS NOT NULL
     ), kept AS (
         INSERT INTO people.keeper (place_id, citizen_id, since)
-        SELECT stored.id, who.citizen_id, submit_place.submitted_at FROM stored, who WHERE who.citizen_id IS NOT NULL
+        SELECT stored.id, who.citizen_id, submit_place.submitted_at FROM stored WHERE who.citizen_id IS NOT NULL
     ), waiting AS (
         INSERT INTO people.matter (id, kind, place_id, commune_code, opened_by, opened_at)
         SELECT submit_place.matter_id, 'first', stored.id, found.commune_code, who.citizen_id, submit_place.submitted_at
-        FROM stored, found, who WHERE found.in_force AND stored.status = 'held'
+        FROM stored, found WHERE found.in_force AND stored.status = 'held'
     )
-    SELECT found.verdict, found.method, found.commune_code, found.distance_m, stored.shown_quadkey, stored.status
-    FROM stored, found WHERE found.in_force
+    SELECT found.verdict, found.method, found.commune_code, c.name, found.distance_m, found.year::integer, stored.shown_quadkey,
+           stored.status, who.citizen_id IS NULL
+    FROM stored CROSS JOIN found
+    LEFT JOIN geoplatform.commune AS c ON c.vintage_id = found.vintage_id AND c.code = found.commune_code
+    WHERE found.in_force;
+END
 $$;
 
 -- Whether this caller's place is stored with exactly this content: tells a harmless retry from a clash of identifiers.

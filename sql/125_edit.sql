@@ -241,24 +241,31 @@ RETURNS TABLE (id uuid, kind text, category text, name text, description text, a
                opening_hours text, stage text, starts_on date, ends_on date, licence text, visibility text, status text,
                commune_code text, commune_name text, verdict text, method text, distance_m real, version integer,
                created_on date, modified_on date, is_contributor boolean, lon double precision, lat double precision)
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
-    WITH caller AS MATERIALIZED (SELECT people.citizen(own_places.key, own_places.at, 'read') AS citizen_id)
+#variable_conflict use_column
+DECLARE
+    who CONSTANT uuid := people.citizen(key, at, 'read');
+    lowest CONSTANT uuid := coalesce(wanted, '00000000-0000-0000-0000-000000000000');
+    highest CONSTANT uuid := coalesce(wanted, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+BEGIN
+    RETURN QUERY
     SELECT p.id, p.kind, p.category, p.name, p.description, p.address, p.phone, p.website, p.opening_hours, p.stage, p.starts_on, p.ends_on,
            p.licence, p.visibility, p.status, l.commune_code, c.name, l.verdict, l.method, l.distance_m, p.version,
            (p.created_at AT TIME ZONE 'UTC')::date, (p.modified_at AT TIME ZONE 'UTC')::date,
            EXISTS (SELECT FROM people.author AS a WHERE a.place_id = p.id AND a.version = 1 AND a.citizen_id = k.citizen_id),
            ST_X(p.geom), ST_Y(p.geom)
-    FROM caller
-    JOIN people.keeper AS k ON k.citizen_id = caller.citizen_id
+    FROM people.keeper AS k
     JOIN place AS p ON p.id = k.place_id
     LEFT JOIN vintage AS v ON v.state = 'active'
     LEFT JOIN placement AS l ON l.place_id = p.id AND l.vintage_id = v.id
     LEFT JOIN commune AS c ON c.vintage_id = v.id AND c.code = l.commune_code
-    WHERE (wanted IS NULL OR p.id = wanted)
+    WHERE k.citizen_id = who AND k.place_id BETWEEN lowest AND highest
       AND (p.status <> 'deleted' OR p.modified_at > own_places.at - make_interval(days => people.value_of('deleted_days')))
-    ORDER BY p.modified_at DESC, p.id
+    ORDER BY p.modified_at DESC, p.id;
+END
 $$;
 
 -- Label of the operator's key with this SHA-256 that holds at that moment, or NULL.

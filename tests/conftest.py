@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 import uuid
@@ -31,7 +32,7 @@ from geoplatform.errors import EmbeddedFailed
 from geoplatform.model import Submission
 from geoplatform.progress import Progress
 from geoplatform.store import places, schema, tokens
-from geoplatform.store.engine import Store
+from geoplatform.store.engine import Store, driver
 from geoplatform.web import create_app
 from loaders import land, run
 from loaders.boundaries import Communes
@@ -46,6 +47,7 @@ REAL = ROOT.parent / "shared" / "data"
 _MEMORY = Path("/dev/shm")
 _ROOM = 3 << 30
 MANY = "100000 per minute"
+_EMPTY = "template_empty"
 
 
 #: SHA-256 of the operator's key that every database of the tests knows, and that plants places in them.
@@ -54,7 +56,7 @@ KEY = tokens.digest("tests")
 
 def entered(connection: Connection, submission: Submission) -> places.Submitted:
     """Submit a place by that key."""
-    return places.submit(connection, submission, KEY, NOW, uuid.uuid4())
+    return places.submit(driver(connection), submission, KEY, NOW, uuid.uuid4())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -74,17 +76,32 @@ def pytest_collection_finish() -> None:
 
 @dataclass
 class Database:
-    """A database of the test server. `url` connects as one of the platform's roles."""
+    """A database of the test server. `url` connects as one of the platform's roles.
+
+    `template`: of what it is to be a copy, until it is first used.
+    """
 
     cluster: embedded.Cluster
     name: str
+    template: str | None = None
     stores: list[Store] = field(default_factory=list)
+    _making: threading.Lock = field(default_factory=threading.Lock)
+
+    def make(self) -> None:
+        """Have it be there."""
+        with self._making:
+            if self.template is not None:
+                with _administering(self.cluster) as admin:
+                    admin.execute(f'CREATE DATABASE "{self.name}" TEMPLATE "{self.template}"')
+                self.template = None
 
     def url(self, role: str = "geoplatform_admin") -> str:
+        self.make()
         return self.cluster.url(role, self.name)
 
-    def store(self, role: str) -> Store:
-        store = Store(self.url(role), pool_size=4)
+    def store(self, role: str, *, later: bool = False) -> Store:
+        """`later`: whoever uses it first sees to it that the database is there."""
+        store = Store(self.cluster.url(role, self.name) if later else self.url(role), pool_size=4)
         self.stores.append(store)
         return store
 
@@ -145,17 +162,32 @@ _numbers = itertools.count()
 
 
 @contextmanager
-def cloned(cluster: embedded.Cluster, template: str) -> Iterator[Database]:
-    name = f"{template}_{_WORKER}_{next(_numbers)}"
+def _administering(cluster: embedded.Cluster) -> Iterator[psycopg.Connection]:
     with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-    database = Database(cluster, name)
+        yield admin
+
+
+@contextmanager
+def cloned(cluster: embedded.Cluster, template: str) -> Iterator[Database]:
+    """A database of one's own, a copy of this one from its first use on."""
+    database = Database(cluster, f"{template}_{_WORKER}_{next(_numbers)}", template)
     try:
         yield database
     finally:
         database.close()
-        with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
-            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        if database.template is None:
+            with _administering(cluster) as admin:
+                admin.execute(f'DROP DATABASE "{database.name}" WITH (FORCE)')
+
+
+def grown(cluster: embedded.Cluster, template: str, name: str, grow: Callable[[Database], object]) -> str:
+    """Name of a copy of this template with what `grow` put into it: made once for all the processes of a run, to be cloned."""
+    with made_once(cluster, name) as wanted:
+        if wanted:
+            database = Database(cluster, name, template)
+            grow(database)
+            database.close()
+    return name
 
 
 @contextmanager
@@ -164,7 +196,7 @@ def made_once(cluster: embedded.Cluster, name: str) -> Iterator[bool]:
 
     It is to be cloned and never connected to afterwards: whoever clones a database needs it unused.
     """
-    with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
+    with _administering(cluster) as admin:
         admin.execute("SELECT pg_advisory_lock(hashtext(%s))", (name,))
         there = admin.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount
         try:
@@ -178,10 +210,10 @@ def made_once(cluster: embedded.Cluster, name: str) -> Iterator[bool]:
 @pytest.fixture(scope="session")
 def template(cluster: embedded.Cluster) -> str:
     """Name of a database that holds the schema and the world's land, and nothing else."""
-    name = "template_empty"
+    name = _EMPTY
     with made_once(cluster, name) as wanted:
         if wanted:
-            with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
+            with _administering(cluster) as admin:
                 admin.execute(f"CREATE DATABASE {name}")
             assert schema.install(cluster.url(database=name))
             store = Store(cluster.url("geoplatform_loader", name))
@@ -202,7 +234,39 @@ def database(cluster: embedded.Cluster, template: str) -> Iterator[Database]:
 
 
 def activate(database: Database, drawing: str, **facts: object) -> int:
-    """Load an ASCII map into the database and make it the active vintage; its number."""
+    """Load an ASCII map into the database and make it the active vintage; its number.
+
+    A map that is drawn again and again into databases that nobody has used is copied with them.
+    """
+    is_plain = all(isinstance(fact, str | int | float) for fact in facts.values())
+    if not is_plain or database.template != _EMPTY:
+        return _drawn(database, drawing, **facts)
+    known = _maps.setdefault((database.template, drawing, *sorted(facts.items())), _Map())
+    known.times += 1
+    if known.times == 2:
+        known.template = f"{database.template}_map_{_WORKER}_{next(_numbers)}"
+        copy = Database(database.cluster, known.template, database.template)
+        known.number = _drawn(copy, drawing, **facts)
+        copy.close()
+    if known.template is None:
+        return _drawn(database, drawing, **facts)
+    database.template = known.template
+    return known.number
+
+
+@dataclass
+class _Map:
+    """A map that was drawn so many times by this process, and the database that holds it, if it is worth one."""
+
+    times: int = 0
+    template: str | None = None
+    number: int = 0
+
+
+_maps: dict[tuple[object, ...], _Map] = {}
+
+
+def _drawn(database: Database, drawing: str, **facts: object) -> int:
     boundaries = grid.boundaries(drawing, **facts)  # type: ignore[arg-type]
     store = database.store("geoplatform_loader")
     quiet = Progress(io.StringIO())
@@ -226,9 +290,10 @@ def client(database: Database):
             read_rate=MANY,
             tile_rate=MANY,
         ),
-        database.store("geoplatform_web"),
+        database.store("geoplatform_web", later=True),
     )
     app.testing = False
+    app.before_request(database.make)
     return app.test_client()
 
 
@@ -251,25 +316,22 @@ def communes(tables: DataFrance) -> Communes:
 @pytest.fixture(scope="session")
 def france_template(cluster: embedded.Cluster, template: str, tables: DataFrance) -> str:
     """Name of a database with all communes of France and their town halls."""
-    name = "template_france"
-    with made_once(cluster, name) as wanted:
-        if wanted:
-            with psycopg.connect(cluster.url(database="postgres"), autocommit=True) as admin:
-                admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-            store = Store(cluster.url("geoplatform_loader", name))
-            progress = Progress(sys.stderr)
-            run.load(
-                store,
-                tables.boundaries(),
-                progress,
-                foreign_land=land.foreign(land.read()),
-                now=NOW,
-                commit=True,
-                waived=frozenset({"geometry", "gaps"}),
-            )
-            load_town_halls(store, tables, progress, NOW)
-            store.close()
-    return name
+
+    def grow(database: Database) -> None:
+        store = database.store("geoplatform_loader")
+        progress = Progress(sys.stderr)
+        run.load(
+            store,
+            tables.boundaries(),
+            progress,
+            foreign_land=land.foreign(land.read()),
+            now=NOW,
+            commit=True,
+            waived=frozenset({"geometry", "gaps"}),
+        )
+        load_town_halls(store, tables, progress, NOW)
+
+    return grown(cluster, template, "template_france", grow)
 
 
 @pytest.fixture(scope="session")

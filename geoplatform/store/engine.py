@@ -127,20 +127,32 @@ class Store:
         connection that is lost at the commit leaves open whether it was done: `repeatable` says that doing it twice is as good as
         once, and it is tried again then too. StoreUnavailable when that does not help.
         """
-        for attempt in range(1, _TRIES + 1):
-            is_done = False
+
+        def attempt(told: _Told) -> T:
+            with self._writer.begin() as connection:
+                made = work(connection)
+                told.may_be_done = True
+            return made
+
+        return _tried(attempt, repeatable=repeatable)
+
+    def at_once(self, work: Callable[[psycopg.Connection[Any]], T], *, repeatable: bool = True) -> T:
+        """The same of one statement, which is a transaction of its own, on the driver's own connection: half the questions to the
+        server, and its locks are kept no longer than it takes."""
+
+        def attempt(told: _Told) -> T:
+            told.may_be_done = True
+            held = self._writer.raw_connection()
+            connection = cast(psycopg.Connection[Any], held.driver_connection)
             try:
-                with _translating(), self._writer.begin() as connection:
-                    made = work(connection)
-                    is_done = True
-                return made
-            except (_Retry, StoreUnavailable) as passing:
-                is_unsure = is_done and not repeatable and isinstance(passing, StoreUnavailable)
-                if is_unsure or attempt == _TRIES:
-                    raise StoreUnavailable(str(passing)) from passing
-                log.warning("transaction tried again (%d of %d): %s", attempt, _TRIES, passing)
-                time.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - not cryptography
-        raise AssertionError("unreachable")
+                connection.autocommit = True
+                return work(connection)
+            finally:
+                if not connection.closed:
+                    connection.autocommit = False
+                held.close()
+
+        return _tried(attempt, repeatable=repeatable)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -214,6 +226,27 @@ class Cancellation:
 
 class _Retry(Exception):
     """The server asks to run the transaction again."""
+
+
+class _Told:
+    """Whether what was tried may have been done before it failed."""
+
+    may_be_done = False
+
+
+def _tried(attempt: Callable[[_Told], T], *, repeatable: bool) -> T:
+    for count in range(1, _TRIES + 1):
+        told = _Told()
+        try:
+            with _translating():
+                return attempt(told)
+        except (_Retry, StoreUnavailable) as passing:
+            is_unsure = told.may_be_done and not repeatable and isinstance(passing, StoreUnavailable)
+            if is_unsure or count == _TRIES:
+                raise StoreUnavailable(str(passing)) from passing
+            log.warning("transaction tried again (%d of %d): %s", count, _TRIES, passing)
+            time.sleep(random.uniform(0.01, 0.05) * 2**count)  # noqa: S311 - not cryptography
+    raise AssertionError("unreachable")
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from geoalchemy2 import functions as geo
 from psycopg import errors as pg
+from psycopg.rows import namedtuple_row
 from sqlalchemy import ColumnElement, Connection, Select, Table, exc, func, select, text
 
 from geoplatform.errors import BadParameter, BadPlace, DuplicatePlace, NoVintage
@@ -26,6 +28,7 @@ from geoplatform.model import (
     Stage,
     Submission,
     Verdict,
+    Visibility,
 )
 from geoplatform.store.engine import driver
 from geoplatform.store.tables import (
@@ -54,27 +57,31 @@ BULK = {
 }
 _STREAMED_AT_ONCE = 1000
 
-_CONTENT = (
-    ":id, :kind, :category, :name, :description, :address, :phone, :website, :opening_hours, :stage, :starts_on, :ends_on, "
-    ":licence, :visibility, :lon, :lat"
-)
-_SUBMIT = text(f"SELECT shown_quadkey, status FROM citizens.submit_place(:key, {_CONTENT}, :now, :matter_id)")  # noqa: S608
-_IS_PLACE = text(f"SELECT citizens.is_place(:key, :now, {_CONTENT})")
+_CONTENT_NAMES = (
+    "id", "kind", "category", "name", "description", "address", "phone", "website", "opening_hours", "stage", "starts_on",
+    "ends_on", "licence", "visibility", "lon", "lat",
+)  # fmt: skip
+_CONTENT = ", ".join(f":{name}" for name in _CONTENT_NAMES)
+_SENT = ", ".join(f"%({name})s" for name in _CONTENT_NAMES)
+_SUBMIT = f"SELECT * FROM citizens.submit_place(%(key)s, {_SENT}, %(now)s, %(matter_id)s)"  # noqa: S608
+_IS_PLACE = f"SELECT citizens.is_place(%(key)s, %(now)s, {_SENT})"
 _MODIFY = text(f"SELECT citizens.modify_place(:key, {_CONTENT}, :now, :expected)")
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What became of a submission: whether the place is new, if so the quadkey at which tiles show it, if they do, and whether
-    a referent looks at it before anybody sees it."""
+    """What became of a submission: whether the place is new; if so where it lies, the quadkey at which tiles show it, if they do,
+    whether a referent looks at it before anybody sees it, and whether a program's key brought it."""
 
     is_new: bool
     quadkey: int | None = None
     is_held: bool = False
+    is_program: bool = False
+    placement: Placement | None = None
 
 
 def submit(
-    connection: Connection, submission: Submission, key: bytes, now: dt.datetime, matter_id: uuid.UUID
+    connection: psycopg.Connection[Any], submission: Submission, key: bytes, now: dt.datetime, matter_id: uuid.UUID
 ) -> Submitted:
     """Whether the place is new; it is not when this very submission was stored before (a retry).
 
@@ -84,13 +91,44 @@ def submit(
     active.
     """
     values = _values(submission, key, now) | {"matter_id": matter_id}
-    with _explained(submission):
-        stored = connection.execute(_SUBMIT, values).one_or_none()
-    if stored is not None:
-        return Submitted(True, stored.shown_quadkey, stored.status == "held")
-    if not connection.execute(_IS_PLACE, values).scalar_one():
+    with connection.cursor(row_factory=namedtuple_row) as cursor:
+        with _explained(submission):
+            stored: Any = cursor.execute(_SUBMIT, values).fetchone()
+        if stored is not None:
+            return Submitted(True, stored.shown_quadkey, stored.status == "held", stored.is_program, _placement(stored))
+        is_retry = cursor.execute(_IS_PLACE, values).fetchone()
+    if not (is_retry and is_retry[0]):
         raise DuplicatePlace(f"the identifier {submission.id} belongs to another place", id=str(submission.id))
     return Submitted(False)
+
+
+def entered(submission: Submission, made: Submitted, now: dt.datetime) -> Place:
+    """A place that this submission just made, as the public sees it: one that is public, with its position."""
+    if not made.is_new or made.is_held or made.placement is None or submission.visibility is not Visibility.PUBLIC:
+        raise ValueError("only the database knows what the public sees of it")
+    day = now.astimezone(dt.UTC).date()
+    return Place(
+        id=submission.id,
+        kind=submission.kind,
+        category=submission.category,
+        name=submission.name,
+        description=submission.description,
+        address=submission.address,
+        phone=submission.phone,
+        website=submission.website,
+        opening_hours=submission.opening_hours,
+        stage=submission.stage,
+        starts_on=submission.starts_on,
+        ends_on=submission.ends_on,
+        licence=submission.licence,
+        source=submission.source,
+        source_name=None,
+        position=submission.position,
+        placement=made.placement,
+        version=1,
+        created_on=day,
+        modified_on=day,
+    )
 
 
 def _values(submission: Submission, key: bytes, now: dt.datetime) -> dict[str, Any]:
@@ -121,11 +159,12 @@ def _explained(submission: Submission) -> Iterator[None]:
     """Turns what the database says of a place into our own nouns."""
     try:
         yield
-    except exc.DBAPIError as error:
-        if isinstance(error.orig, pg.ForeignKeyViolation):
+    except (exc.DBAPIError, psycopg.Error) as error:
+        said = error.orig if isinstance(error, exc.DBAPIError) else error
+        if isinstance(said, pg.ForeignKeyViolation):
             reason = f"is not a category of the kind {submission.kind}"
             raise BadPlace([BadParameter("properties.category", submission.category, reason)]) from error
-        if isinstance(error.orig, pg.ObjectNotInPrerequisiteState):
+        if isinstance(said, pg.ObjectNotInPrerequisiteState):
             raise NoVintage("no boundaries are loaded yet: nothing can be placed") from error
         raise
 
@@ -349,15 +388,19 @@ def _place(row: Any) -> Place:
         source=Source(row.source),
         source_name=row.source_name,
         position=None if row.lon is None else LonLat(row.lon, row.lat),
-        placement=Placement(
-            verdict=Verdict(row.verdict) if row.verdict else None,
-            method=Method(row.method) if row.method else None,
-            commune_code=row.commune_code,
-            commune_name=row.commune_name,
-            vintage=row.vintage,
-            distance_m=row.distance_m,
-        ),
+        placement=_placement(row),
         version=row.version,
         created_on=row.created_on,
         modified_on=row.modified_on,
+    )
+
+
+def _placement(row: Any) -> Placement:
+    return Placement(
+        verdict=Verdict(row.verdict) if row.verdict else None,
+        method=Method(row.method) if row.method else None,
+        commune_code=row.commune_code,
+        commune_name=row.commune_name,
+        vintage=row.vintage,
+        distance_m=row.distance_m,
     )

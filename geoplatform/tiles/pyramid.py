@@ -13,15 +13,24 @@ _MARGIN = 64 / 4096
 _LARGEST_LATITUDE = 85.05112877980659
 
 
+#: Of each zoom: itself, by how many bits zoom 31 is finer, how far beyond its edge a tile shows (in tiles of zoom 31), its last
+#: column.
+_ZOOMS = [
+    (z, _KEY_ZOOM - z, math.ceil((1 << (_KEY_ZOOM - z)) * _MARGIN) + 1, (1 << z) - 1) for z in range(MAX_ZOOM + 1)
+]
+
+
 def tiles_of(quadkey: int) -> Iterator[tuple[int, int, int]]:
     """(z, x, y) of every tile that shows what lies in this tile of zoom 31 (`geoplatform.quadkey`), margins included."""
     across, down = every_second_bit(quadkey), every_second_bit(quadkey >> 1)
-    for z in range(MAX_ZOOM + 1):
-        size = 1 << (_KEY_ZOOM - z)
-        slack = math.ceil(size * _MARGIN) + 1
-        side = (1 << z) - 1
-        for x in range(max(0, (across - slack) // size), min(side, (across + slack) // size) + 1):
-            for y in range(max(0, (down - slack) // size), min(side, (down + slack) // size) + 1):
+    for z, finer, slack, side in _ZOOMS:
+        left, right = across - slack >> finer, across + slack >> finer
+        top, bottom = down - slack >> finer, down + slack >> finer
+        if left == right and top == bottom:
+            yield z, left, top
+            continue
+        for x in range(max(0, left), min(side, right) + 1):
+            for y in range(max(0, top), min(side, bottom) + 1):
                 yield z, x, y
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import time
+import uuid
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,10 +18,11 @@ from geoplatform import __version__, mail
 from geoplatform.config import Settings
 from geoplatform.errors import Misuse, UnknownVintage
 from geoplatform.mail import Mailer
-from geoplatform.model import Vintage
-from geoplatform.store import vintages
+from geoplatform.model import Submission, Vintage
+from geoplatform.store import places, vintages
 from geoplatform.store.counts import Counts
 from geoplatform.store.engine import Cancellation, Store
+from geoplatform.store.places import Submitted
 from geoplatform.store.revisions import Revisions
 from geoplatform.tiles import Tiles
 from geoplatform.web import params
@@ -105,6 +107,18 @@ def write(work: Callable[[Connection], T], *, shows: bool = False, repeatable: b
     made = store().writing(work, repeatable=repeatable)
     if shows:
         revisions().wrote()
+        tiles().refresh()
+    return made
+
+
+def submit(submission: Submission, key: bytes, now: dt.datetime) -> Submitted:
+    """What became of a submission (`store.places.submit`), once it is committed, and kept tiles know of it."""
+    matter_id = uuid.uuid4()
+    made = store().at_once(lambda connection: places.submit(connection, submission, key, now, matter_id))
+    revisions().wrote()
+    if made.is_new:
+        tiles().touch(made.quadkey)
+    else:  # perhaps the one who stored it came to no end
         tiles().refresh()
     return made
 

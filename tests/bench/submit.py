@@ -64,6 +64,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
         for who, secret in (("a program", issued_key(database)), ("a citizen", _token(database))):
             loads: list[Load] = []
             with _serving(database) as port:
+                _posted(bench.folder, port, secret, [])  # each of its connections plans the statement once
                 bare, http_rate = paired(
                     _TIMES,
                     lambda key=secret: transactions_per_second(

@@ -12,8 +12,8 @@ import pytest
 from exports.publishing import Wanted
 from geoplatform.model import Licence
 from tests import grid
-from tests.conftest import REAL, ROOT, cloned
-from tests.exports.conftest import Press, sow
+from tests.conftest import REAL, ROOT
+from tests.exports.conftest import Press, sown
 from tests.web.ogc.planting import DRAWING, application, plant_each
 from tests.web.test_server import Running, running
 
@@ -32,8 +32,7 @@ FORMS = {"ttl": "turtle", "rdf": "xml", "jsonld": "json-ld"}
 @pytest.fixture(scope="module")
 def server(cluster, template, tmp_path_factory) -> Iterator[Running]:
     """A server with releases of places under every licence, and of communes."""
-    with cloned(cluster, template) as database:
-        sow(database)
+    with sown(cluster, template) as database:
         licences = [licence for licence in Licence if licence is not Licence.DISPLAY_ONLY]
         places = [{"name": f"Sous {one}", "position": grid.at(DRAWING, 0.6, 0.4), "licence": one} for one in licences]
         plant_each(database, application(database), places)

@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,13 @@ import pytest
 
 from exports.publishing import Wanted, publish
 from exports.retention import Retention
+from geoplatform import embedded
 from geoplatform.model import Licence, Visibility
 from geoplatform.progress import Progress
 from geoplatform.store import looks
 from geoplatform.web.qgis.layers import styles_of_views
 from tests import grid
-from tests.conftest import Database, activate, cloned
+from tests.conftest import Database, activate, cloned, grown
 from tests.web.ogc.planting import DRAWING, application, plant, plant_each, plant_others
 
 NOW = dt.datetime(2026, 11, 29, 6, 0, tzinfo=dt.UTC)
@@ -100,18 +102,22 @@ def sow(database: Database) -> None:
     )
 
 
+def sown(cluster: embedded.Cluster, template: str) -> AbstractContextManager[Database]:
+    """A database of one's own that is sown."""
+    return cloned(cluster, grown(cluster, template, "template_sown", sow))
+
+
 @pytest.fixture
-def press(database, tmp_path) -> Press:
+def press(cluster, template, tmp_path) -> Iterator[Press]:
     """A database of one's own to publish from, and to write into."""
-    sow(database)
-    return Press(database, tmp_path / "exports")
+    with sown(cluster, template) as database:
+        yield Press(database, tmp_path / "exports")
 
 
 @pytest.fixture(scope="session")
 def released(cluster, template, tmp_path_factory) -> Iterator[Press]:
     """One release of every dataset in every format. Shared: to be looked at."""
-    with cloned(cluster, template) as database:
-        sow(database)
+    with sown(cluster, template) as database:
         press = Press(database, tmp_path_factory.mktemp("released"))
         database.settle()
         press.publish()

@@ -61,3 +61,35 @@ def test_what_came_to_no_end_is_repeated_whatever_it_is(database):
 
     assert store.writing(work, repeatable=False) == 42
     assert len(done) == 2
+
+
+def test_a_statement_at_once_is_a_transaction_of_its_own(database):
+    store, written = (
+        database.store("geoplatform_owner"),
+        "SELECT count(*) FROM geoplatform.revision_step WHERE steps = 974",
+    )
+    insert = "INSERT INTO geoplatform.revision_step (data, steps) VALUES ('limits', 974)"
+
+    def work(connection):
+        connection.execute(text(insert))
+        raise KeyError
+
+    assert store.at_once(lambda connection: connection.execute(insert).rowcount) == 1
+    assert database.rows(written) == [(1,)]
+    with pytest.raises(KeyError):
+        store.writing(work)  # the connection is as it was before
+    assert database.rows(written) == [(1,)]
+
+
+@pytest.mark.parametrize(("repeatable", "times"), [(True, 4), (False, 1)])
+def test_a_statement_at_once_that_may_have_been_done_is_repeated_if_it_may_be(database, repeatable, times):
+    store, done = database.store("geoplatform_web"), []
+
+    def work(connection):
+        done.append(1)
+        connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    with pytest.raises(StoreUnavailable):
+        store.at_once(work, repeatable=repeatable)
+    assert len(done) == times
+    assert store.at_once(lambda connection: connection.execute("SELECT 7").fetchone()) == (7,)

@@ -17,7 +17,7 @@ from exports.publishing import Wanted
 from geoplatform.store import releases
 from geoplatform.web.catalogue import PAGE
 from tests.conftest import activate, cloned
-from tests.exports.conftest import EXPORTER, NOW, Press, sow
+from tests.exports.conftest import EXPORTER, NOW, Press, sown
 from tests.web.ogc.planting import DRAWING, application
 from tests.web.test_browser import chromium  # noqa: F401 - a fixture
 from tests.web.test_server import running
@@ -57,8 +57,7 @@ class Catalogued:
 @pytest.fixture(scope="module")
 def catalogued(cluster, template, tmp_path_factory) -> Iterator[Catalogued]:
     """Every format of every dataset, places also of one commune, under three licences."""
-    with cloned(cluster, template) as database:
-        sow(database)
+    with sown(cluster, template) as database:
         folder = tmp_path_factory.mktemp("catalogued") / "exports"
         press = Press(database, folder)
         press.publish(Wanted(("places", "communes")))
@@ -201,8 +200,7 @@ def test_the_service_stands_alone(graph):
 
 
 def test_what_is_known_is_not_sent_again_until_a_release_comes(cluster, template, tmp_path):
-    with cloned(cluster, template) as database:
-        sow(database)
+    with sown(cluster, template) as database:
         press, shop = Press(database, tmp_path / "exports"), Catalogued(database, tmp_path / "exports")
         press.publish(Wanted(("places",), ("csv",)))
         for path in ("/catalogue", "/catalogue.ttl", "/catalogue.rdf", "/catalogue.jsonld", "/data.json"):

@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from geoplatform.model import Submission
 from geoplatform.store.citizens.calls import call, rows
+from geoplatform.store.places import Submitted
 
 #: Properties of a place that its keeper may write.
 WRITABLE = (
@@ -28,6 +30,20 @@ def own(
     Beside what the public sees: `status`, `visibility`, `is_contributor` and the position whatever its visibility.
     """
     return [_feature(row) for row in rows(connection, "own_places", key, now, wanted=place_id)]
+
+
+def entered(submission: Submission, made: Submitted, now: dt.datetime) -> dict[str, Any]:
+    """A place that the caller just made, as `own` will show it."""
+    lies, day = made.placement, now.astimezone(dt.UTC).date()
+    if lies is None:
+        raise ValueError("it was there before")
+    row = {"id": submission.id, "lon": submission.position.lon, "lat": submission.position.lat}
+    row |= {name: getattr(submission, name) for name in WRITABLE}
+    return _feature(row | {
+        "status": "held" if made.is_held else "published", "commune_code": lies.commune_code, "commune_name": lies.commune_name,
+        "verdict": lies.verdict, "method": lies.method, "distance_m": lies.distance_m, "version": 1, "created_on": day,
+        "modified_on": day, "is_contributor": True,
+    })  # fmt: skip
 
 
 def merged(there: dict[str, Any], patch: Any) -> Any:

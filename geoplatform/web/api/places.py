@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import uuid
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -12,8 +13,8 @@ from flask import Blueprint, Response, jsonify, make_response, request, url_for
 from sqlalchemy import Connection
 
 from geoplatform import encode
-from geoplatform.errors import BadParameter, Conflict, Outdated, Unknown, UnknownPlace
-from geoplatform.model import Licence, Place, Submission, commune_code, new_place_id
+from geoplatform.errors import BadParameter, Conflict, GeoplatformError, Outdated, Unknown, UnknownPlace
+from geoplatform.model import Licence, Place, Submission, Visibility, commune_code, new_place_id
 from geoplatform.store import communes, places, versions
 from geoplatform.store.citizens import keeping
 from geoplatform.store.tokens import check
@@ -36,27 +37,9 @@ def submit() -> Response:
     looks at it before anybody else sees it.
     """
     key, now, said = caller.key(), context.now(), params.body()
-    new_id, matter_id = new_place_id(now.date(), secrets.token_bytes(10)), uuid.uuid4()
-    is_distinct = params.flag("distinct")
-
-    def work(connection: Connection) -> tuple[Submission, places.Submitted, dict[str, Any] | None]:
-        is_program = check(connection, key, now, "contribute")  # who it is, before what they say
-        licence = context.settings().default_licence
-        feature = params.json_of(said)
-        submission = Submission.from_feature(feature, new_id, licence, may_be_private=not is_program)
-        if not (is_program or is_distinct):
-            _refuse_duplicates(connection, submission)
-        made = places.submit(connection, submission, key, now, matter_id)
-        stored = places.get(connection, submission.id)
-        return submission, made, _told(connection, submission.id, stored, None if is_program else key, now)
-
-    submission, made, body = context.store().writing(work)  # a second time it is found as it was stored
-    context.revisions().wrote()
-    if made.is_new:
-        context.tiles().touch(made.quadkey)
-    else:  # perhaps the one who stored it came to no end
-        context.tiles().refresh()
-    response = _feature(body or {"type": "Feature", "id": str(submission.id)})
+    submission = _submission(key, now, said)
+    made = context.submit(submission, key, now)
+    response = _feature(_entered(submission, made, key, now))
     response.status_code = 202 if made.is_held else 201 if made.is_new else 200
     response.headers["Location"] = context.absolute(url_for("api.place", place_id=submission.id))
     return response
@@ -167,6 +150,38 @@ def placement() -> Response:
         commune_code=found.commune_code,
         distance_m=None if found.distance_m is None else round(found.distance_m, 1),
     )
+
+
+def _submission(key: bytes, now: dt.datetime, said: bytes) -> Submission:
+    """What is to be stored. Who it is, is asked here before what they say is refused; else by the statement that stores it."""
+    new_id, is_distinct = new_place_id(now.date(), secrets.token_bytes(10)), params.flag("distinct")
+
+    def read(*, may_be_private: bool) -> Submission:
+        licence = context.settings().default_licence
+        return Submission.from_feature(params.json_of(said), new_id, licence, may_be_private=may_be_private)
+
+    with suppress(GeoplatformError):
+        submission = read(may_be_private=False)
+        if is_distinct:
+            return submission
+    with context.store().reading() as connection:
+        is_program = check(connection, key, now, "contribute")
+        submission = read(may_be_private=not is_program)
+        if not (is_program or is_distinct):
+            _refuse_duplicates(connection, submission)
+    return submission
+
+
+def _entered(submission: Submission, made: places.Submitted, key: bytes, now: dt.datetime) -> dict[str, Any]:
+    """What is stored now, as whoever sent it sees it."""
+    if made.is_new and not made.is_program:
+        return keeping.entered(submission, made, now)
+    if made.is_new and submission.visibility is Visibility.PUBLIC:
+        return encode.place_feature(places.entered(submission, made, now))
+    with context.store().reading() as connection:
+        own = None if check(connection, key, now, "contribute") else key
+        told = _told(connection, submission.id, places.get(connection, submission.id), own, now)
+    return told or {"type": "Feature", "id": str(submission.id)}
 
 
 def _changed(place_id: uuid.UUID, *, merges: bool) -> Response:

@@ -15,7 +15,15 @@ from sqlalchemy import Connection
 from werkzeug.exceptions import MethodNotAllowed
 
 from geoplatform import encode, references
-from geoplatform.errors import BadParameter, BadPlace, NotAllowed, NotAuthorised, Outdated, UnknownFeature
+from geoplatform.errors import (
+    BadParameter,
+    BadPlace,
+    GeoplatformError,
+    NotAllowed,
+    NotAuthorised,
+    Outdated,
+    UnknownFeature,
+)
 from geoplatform.model import Place, Submission, new_place_id
 from geoplatform.references import CRS84
 from geoplatform.store import collections, places, tokens
@@ -61,15 +69,15 @@ def create(name: str) -> Response:
     """Store a place: 201 with its Location, or 200 when this very feature was stored before."""
     _require_editable(name)
     said, now, key = params.body(), context.now(), caller.key()
-    new_id, matter_id = new_place_id(now.date(), secrets.token_bytes(10)), uuid.uuid4()
-
-    def work(connection: Connection) -> tuple[Submission, places.Submitted]:
-        tokens.check(connection, key, now, "contribute")
-        licence = context.settings().default_licence
-        submission = Submission.from_feature(_writable(params.json_of(said)), new_id, licence)
-        return submission, places.submit(connection, submission, key, now, matter_id)
-
-    submission, made = context.write(work, shows=True, repeatable=True)  # a second time it is found as it was stored
+    new_id = new_place_id(now.date(), secrets.token_bytes(10))
+    try:
+        feature = _writable(params.json_of(said))
+        submission = Submission.from_feature(feature, new_id, context.settings().default_licence)
+    except GeoplatformError:
+        with context.store().reading() as connection:
+            tokens.check(connection, key, now, "contribute")  # who it is, before what they say
+        raise
+    made = context.submit(submission, key, now)
     response = Response(status=201 if made.is_new else 200)
     del response.headers["Content-Type"]
     response.headers["Location"] = answers.address(f"/collections/{name}/items/{submission.id}")

@@ -317,3 +317,29 @@ def test_what_is_written_while_somebody_leaves_or_withdraws_consent_waits_and_se
     assert town.rows("SELECT count(*) FROM geoplatform.place WHERE name = 'Autre'") == [
         (int(method == "PATCH" and not gone),)
     ]
+
+
+@pytest.mark.parametrize("visibility", ["public", "commune", "private"])
+def test_what_a_citizen_is_answered_is_what_is_kept(town, visibility):
+    ana = town.contributor("ana")
+    whole = feature("Fabrique", at=spot(0.123456789, 0.61), kind="project", stage="running", starts_on="2026-01-02",
+                    ends_on="2026-05-06", description="Deux\nlignes", address="1 rue X", phone="0262", visibility=visibility,
+                    website="https://example.org/", opening_hours="Mo-Fr 09:00-12:00", licence="ODbL-1.0")  # fmt: skip
+    whole["properties"].pop("category")
+    told = body_of(ana.post("/places?distinct=true", whole))
+    assert told == body_of(ana.get(f"/me/places/{told['id']}"))
+    again = ana.post("/places?distinct=true", whole | {"id": told["id"]})
+    assert (again.status_code, body_of(again)) == (200, told)
+
+
+@pytest.mark.parametrize("visibility", ["public", "commune"])
+def test_what_a_program_is_answered_is_what_is_kept(town, visibility):
+    program = town.stranger()
+    program.headers["Authorization"] = "Bearer tests"
+    whole = feature(visibility=visibility, address="1 rue X", licence="CC0-1.0", opening_hours="Mo-Fr 09:00-12:00")
+    told = body_of(program.post("/places", whole))
+    assert (told["geometry"] is None) == (visibility == "commune")
+    assert told == body_of(program.get(f"/places/{told['id']}"))
+    assert program.post("/places", feature(visibility="private")).status_code == 422
+    program.headers["Authorization"] = "Bearer nobody"
+    assert program.post("/places", {"type": "Feature"}).status_code == 401  # who it is, before what they say
