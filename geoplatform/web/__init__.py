@@ -19,6 +19,7 @@ from geoplatform.web import (
     language,
     limits,
     ogc,
+    pages,
     places,
     problems,
     qgis,
@@ -71,6 +72,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         app.register_blueprint(room.blueprint)
     ogc.attach(app)
     api.attach(app)
+    pages.attach(app)
     with app.app_context():
         kept, figures = context.tiles(), context.tile_metrics()
     if settings.tile_folder is not None:

@@ -9,8 +9,10 @@ from flask import Blueprint, Response, request
 from geoplatform import encode
 from geoplatform.errors import UnknownPlace
 from geoplatform.store import communes, places
+from geoplatform.store.citizens import community
 from geoplatform.web import context, params
 from geoplatform.web.limits import counted
+from geoplatform.web.pages import who
 
 blueprint = Blueprint("places", __name__)
 
@@ -27,10 +29,17 @@ def page(place_id: uuid.UUID) -> Response:
         code = place.placement.commune_code
         category = places.all_categories(connection).get(place.category or "")
         commune = communes.get(connection, code) if code else None
+        known = community.of_place(connection, place_id)
     if wanted == "geojson":
         response = Response(encode.dumps(encode.place_feature(place)), mimetype="application/geo+json")
         response.add_etag()
         response.vary.add("Accept")
         response.make_conditional(request)
         return response
-    return context.page("place.html", place=place, category=category, commune=commune)
+    relation = None
+    if who.signed_in() is not None:
+        with context.store().reading() as connection:
+            relation = community.relation(connection, who.key(), context.now(), place_id)
+    return context.page(
+        "place.html", place=place, category=category, commune=commune, community=known, relation=relation
+    )

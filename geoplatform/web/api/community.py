@@ -161,7 +161,7 @@ def _mail_invitation(email: str, now: dt.datetime) -> None:
         "Pour voir la proposition et y répondre, ouvrez une session avec cette adresse :\n\n%(link)s\n\n"
         "Si cela ne vous dit rien, ignorez ce message.\n",
         site=site,
-        link=context.own_address(url_for("home.index")),
+        link=context.own_address(url_for("space.page")),
     )
     subject = _("Une proposition sur « %(site)s »", site=site)
     context.mailer().send(mail.message(context.settings().mail_from, email, subject, text, now=now.timestamp()))

@@ -78,7 +78,7 @@ def follow() -> Response:
             connection, issuer, claims["sub"], _email(claims), spoken, beginning, now
         )
     )
-    response = make_response(redirect(url_for("home.index"), 303))
+    response = make_response(redirect(url_for("space.page"), 303))
     caller.remember(response, cookie, begun.expires_at)
     response.delete_cookie(_cookie(), path="/", secure=request.is_secure, httponly=True, samesite="Lax")
     response.headers["Cache-Control"] = "no-store"

@@ -75,10 +75,10 @@ def link(secret: str) -> Response:
 @blueprint.post("/session/<secret>")
 @counted("submit")
 def follow(secret: str) -> Response:
-    """What the button of that page does: sign in, then show the home page."""
+    """What the button of that page does: sign in, then show what is the citizen's own."""
     _require_own_page()
     begun, cookie = _sign_in(secret)
-    response = make_response(redirect(url_for("home.index"), 303))
+    response = make_response(redirect(url_for("space.page"), 303))
     caller.remember(response, cookie, begun.expires_at)
     response.headers["Cache-Control"] = _PRIVATE
     return response

@@ -28,7 +28,7 @@ def test_the_button_behind_the_link_signs_in(chromium, town, tmp_path):  # noqa:
         button = page.get_by_role("button", name="Entrer")
         button.focus()
         page.keyboard.press("Enter")
-        page.wait_for_url(base + "/")
+        page.wait_for_url(base + "/me")
         told = context.request.get("/api/v1/session").json()
         assert told["citizen"]["email"] == "ana@example.org"
         assert context.cookies()[0]["httpOnly"]

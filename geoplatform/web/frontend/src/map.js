@@ -7,6 +7,7 @@ import {Protocol} from 'pmtiles';
 import {listenToList, readListed, showInList} from './list.js';
 import {putMarks} from './marks.js';
 import {keepNames} from './names.js';
+import {enhancePointing} from './pointing.js';
 import {openCommune, openPlace} from './popups.js';
 import {tryLayer} from './preview.js';
 import {CLUSTERS_END, COMMUNES_START, makeStyle, readTokens} from './style.js';
@@ -145,15 +146,25 @@ function tieToPage(map, config, moves) {
   }
 }
 
+/** The map as something to point at. */
+const pointer = (map, moves) => ({
+  mark: (coordinates) => moves.choose(coordinates),
+  look: (coordinates) => moves.move({center: coordinates, zoom: Math.max(map.getZoom(), 15)}),
+  clicked: (answer) => map.on('click', ({lngLat}) => answer([lngLat.lng, lngLat.lat])),
+});
+
 function start() {
   const container = document.getElementById('map');
   if (!container) return;
   const config = readConfig();
+  const pointing = document.querySelector('[data-pointing]');
   const fail = (reason) => {
     root.dataset.map = 'failed';
     container.hidden = true;
     document.getElementById('map-message').hidden = false;
     console.warn('map:', reason);
+    const nothing = () => {};
+    if (pointing) enhancePointing(pointing, {mark: nothing, look: nothing, clicked: nothing});
   };
   if (config.archives) addProtocol('pmtiles', new Protocol().tile);
   let map;
@@ -169,7 +180,8 @@ function start() {
   map.once('style.load', () => putMarks(map, readTokens()));
   keepNames(map, config.data);
   const moves = makeMoves(map, config);
-  answerClicks(map, config, moves);
+  if (pointing) enhancePointing(pointing, pointer(map, moves));
+  else answerClicks(map, config, moves);
   tieToPage(map, config, moves);
   dark.addEventListener('change', () => {
     const tokens = readTokens();

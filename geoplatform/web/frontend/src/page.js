@@ -1,10 +1,12 @@
-// Entry of every page: the styles, the search that suggests, the opening hours in words, the progress of a cut.
+// Entry of every page: the styles, the search that suggests, the opening hours in words, the progress of a cut, forms.
 
 import './page.css';
 import {followCut} from './cut.js';
+import {enhanceForm} from './forms.js';
 import {enhanceOpeningHours} from './opening_hours.js';
 import {enhanceSearch} from './search.js';
 
 for (const form of document.querySelectorAll('form[data-search]')) enhanceSearch(form);
 for (const element of document.querySelectorAll('[data-opening-hours]')) enhanceOpeningHours(element);
 for (const section of document.querySelectorAll('[data-cut]')) followCut(section);
+for (const form of document.querySelectorAll('form[data-api]')) enhanceForm(form);

@@ -1,0 +1,152 @@
+// Forms that ask something of the API: `data-api` is the path, `data-method` the method. Fields are members of the JSON that is
+// sent; with `data-feature` they are properties of a GeoJSON feature (`patch`: of a part of one), `lon` and `lat` its point. What the
+// API refuses is said beside the field. Then: `data-then` is where to go ({id} is the answer's), `data-show` the member of the answer that is shown.
+
+const csrf = document.querySelector('meta[name="csrf-token"]')?.content;
+
+/** What a field says: true or false, a number, a text; null where it is empty. */
+function valueOf(field) {
+  if (field.type === 'checkbox') return field.checked;
+  const text = field.value.trim();
+  if (text === '') return null;
+  return field.type === 'number' ? Number(text) : text;
+}
+
+function read(form, keepsEmpty) {
+  const said = {};
+  for (const field of form.elements) {
+    if (!field.name || field.disabled || field.closest('[hidden]')) continue;
+    if (field.type === 'radio' && !field.checked) continue;
+    if ('list' in field.dataset) {
+      if (field.checked) (said[field.name] ??= []).push(field.value);
+      continue;
+    }
+    const value = field.dataset.value === 'true' || field.dataset.value === 'false' ? field.dataset.value === 'true' : valueOf(field);
+    if (value !== null || keepsEmpty) said[field.name] = value;
+  }
+  return said;
+}
+
+function body(form, method) {
+  const said = read(form, method === 'PATCH' && 'feature' in form.dataset);
+  if (!('feature' in form.dataset)) return said;
+  const {lon, lat, ...properties} = said;
+  const feature = form.dataset.feature === 'patch' ? {properties} : {type: 'Feature', properties};
+  if (typeof lon === 'number' && typeof lat === 'number') feature.geometry = {type: 'Point', coordinates: [lon, lat]};
+  return feature;
+}
+
+/** Says each complaint beside the field it is about; what is about none, at the end of the form. */
+function complain(form, problem) {
+  const status = form.querySelector('[data-result]');
+  const rest = [];
+  for (const {parameter, detail} of problem.errors ?? [problem]) {
+    const name = (parameter ?? '').split('.').pop();
+    const field = name === 'geometry' || name === 'coordinates' ? form.elements.lon : form.elements[name];
+    const one = field instanceof RadioNodeList ? field[0] : field;
+    if (!one?.id) {
+      rest.push([problem.title, detail].filter(Boolean).join(' : '));
+      continue;
+    }
+    const note = document.createElement('p');
+    note.className = 'field-error';
+    note.id = `${one.id}-error`;
+    note.textContent = one.dataset.wrong ?? detail;
+    one.setAttribute('aria-invalid', 'true');
+    one.setAttribute('aria-describedby', note.id);
+    one.closest('.field')?.append(note);
+  }
+  status.textContent = [form.dataset.refused, ...rest].filter(Boolean).join(' ');
+  (form.querySelector('[aria-invalid]') ?? status).focus();
+}
+
+function forget(form) {
+  for (const note of form.querySelectorAll('.field-error')) note.remove();
+  for (const field of form.querySelectorAll('[aria-invalid]')) {
+    field.removeAttribute('aria-invalid');
+    field.removeAttribute('aria-describedby');
+  }
+  form.querySelector('[data-result]').textContent = '';
+}
+
+/** Places that may be the same, each as a link; the button that follows sends it all the same. */
+function propose(form, candidates) {
+  const box = form.querySelector('[data-candidates]');
+  const list = box.querySelector('ul');
+  list.replaceChildren(...candidates.map(({id, name, distance_m: metres}) => {
+    const item = document.createElement('li');
+    const link = document.createElement('a');
+    link.href = `${form.dataset.places}/${id}`;
+    link.textContent = name;
+    item.append(link, ` · ${Math.round(metres)} m`);
+    return item;
+  }));
+  box.hidden = false;
+  box.focus();
+}
+
+async function send(form, submitter) {
+  const method = submitter?.dataset.method ?? form.dataset.method ?? 'POST';
+  const path = submitter?.dataset.api ?? form.dataset.api;
+  const headers = {Accept: 'application/json'};
+  if (csrf) headers['X-CSRF-Token'] = csrf;
+  if (form.dataset.version && method !== 'POST') headers['If-Match'] = `"${form.dataset.version}"`;
+  const request = {method, headers, credentials: 'same-origin'};
+  if (method !== 'DELETE' && !(submitter && 'bare' in submitter.dataset)) {
+    headers['Content-Type'] = form.dataset.feature === 'whole' ? 'application/geo+json' : 'application/json';
+    request.body = JSON.stringify(body(form, method));
+  }
+  const answer = await fetch(path, request);
+  const told = (answer.headers.get('Content-Type') ?? '').includes('json') ? await answer.json() : {};
+  if (!answer.ok && told.candidates && form.querySelector('[data-candidates]')) return propose(form, told.candidates);
+  if (!answer.ok) return complain(form, Object.keys(told).length ? told : {title: String(answer.status)});
+  const shown = form.dataset.show;
+  if (shown) {
+    const status = form.querySelector('[data-result]');
+    status.textContent = `${form.dataset.done ?? ''} ${told[shown] ?? ''}`.trim();
+    status.focus();
+    return undefined;
+  }
+  const then = submitter?.dataset.then ?? form.dataset.then;
+  window.location.assign(then ? then.replace('{id}', encodeURIComponent(told.id ?? '')) : window.location.href.split('#')[0]);
+  return undefined;
+}
+
+/** Lets a form speak to the API instead of being sent. */
+export function enhanceForm(form) {
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    if (form.getAttribute('aria-busy') === 'true') return;
+    if (event.submitter?.dataset.sure && !window.confirm(event.submitter.dataset.sure)) return;
+    forget(form);
+    form.setAttribute('aria-busy', 'true');
+    try {
+      await send(form, event.submitter);
+    } catch (reason) {
+      console.warn('form:', reason);
+      complain(form, {title: form.dataset.failed ?? ''});
+    } finally {
+      form.removeAttribute('aria-busy');
+    }
+  });
+  for (const part of form.querySelectorAll('[data-only]')) {
+    const [name, value] = part.dataset.only.split('=');
+    const show = () => { part.hidden = read(form, true)[name] !== value; };
+    form.addEventListener('change', show);
+    show();
+  }
+  for (const select of form.querySelectorAll('select[data-of]')) narrow(form, select);
+}
+
+/** Offers of a list of groups only the group that another field names. */
+function narrow(form, select) {
+  const show = () => {
+    const wanted = read(form, true)[select.dataset.of];
+    for (const group of select.querySelectorAll('optgroup')) {
+      group.hidden = group.disabled = group.dataset.group !== wanted;
+    }
+    if (select.selectedOptions[0]?.closest('optgroup')?.disabled) select.value = '';
+  };
+  form.addEventListener('change', show);
+  show();
+}

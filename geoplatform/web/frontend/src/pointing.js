@@ -1,0 +1,61 @@
+// Says where a point lies while one points at it: on the map, by its coordinates, or by where the device is.
+
+const WAIT_MS = 250;
+
+const near = (metres) => Math.round(metres).toLocaleString(document.documentElement.lang);
+
+function sentence(texts, {verdict, commune_code: code, distance_m: metres}, names) {
+  const told = texts[verdict] ?? '';
+  const where = told.replace('{commune}', names[code] ?? code ?? '');
+  return metres === null || metres === undefined || !code ? where : `${where} ${texts.distance.replace('{metres}', near(metres))}`;
+}
+
+/** Ties a fieldset to the map. `choose` marks a position on the map; what it returns tells of clicks there. */
+export function enhancePointing(fieldset, onMap) {
+  const {lon, lat} = fieldset.closest('form').elements;
+  const status = fieldset.querySelector('[data-verdict]');
+  const texts = JSON.parse(fieldset.querySelector('[data-texts]').textContent);
+  const names = {};
+  let waiting = 0;
+
+  const ask = async () => {
+    const {value: x} = lon;
+    const {value: y} = lat;
+    if (x === '' || y === '') return;
+    onMap.mark([Number(x), Number(y)]);
+    try {
+      const answer = await fetch(`${fieldset.dataset.placement}?${new URLSearchParams({lon: x, lat: y})}`);
+      const told = await answer.json();
+      if (!answer.ok) throw new Error(told.title);
+      const code = told.commune_code;
+      if (code && !names[code]) {
+        const found = await fetch(`${fieldset.dataset.communes}?${new URLSearchParams({q: code, limit: 30})}`);
+        names[code] = (await found.json()).communes?.find((one) => one.code === code)?.name; // a code may be a postal code too
+      }
+      if (lon.value === x && lat.value === y) status.textContent = sentence(texts, told, names);
+    } catch {
+      status.textContent = texts.unknown;
+    }
+  };
+  const set = ([x, y]) => {
+    lon.value = x.toFixed(6);
+    lat.value = y.toFixed(6);
+    ask();
+  };
+  for (const field of [lon, lat]) {
+    field.addEventListener('input', () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(ask, WAIT_MS);
+    });
+  }
+  const here = fieldset.querySelector('[data-here]');
+  if (here && 'geolocation' in navigator) {
+    here.hidden = false;
+    here.addEventListener('click', () => navigator.geolocation.getCurrentPosition(
+      ({coords}) => { set([coords.longitude, coords.latitude]); onMap.look([coords.longitude, coords.latitude]); },
+      () => { status.textContent = texts.nowhere; },
+    ));
+  }
+  onMap.clicked(set);
+  ask();
+}

@@ -1,0 +1,197 @@
+"""What citizens do on the pages, in a real Chromium: sign in, add a place, change it, like it, take part, take all, leave."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.conftest import ROOT
+from tests.web.citizens.conftest import WORDS, Town, feature, spot
+from tests.web.test_browser import chromium, ours, wait_for_map  # noqa: F401
+from tests.web.test_server import running
+
+pytestmark = pytest.mark.browser
+
+AXE = (ROOT / "geoplatform/web/frontend/node_modules/axe-core/axe.min.js").read_text
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+PHONE, DESK = {"width": 360, "height": 740}, {"width": 1200, "height": 900}
+
+
+@dataclass
+class Seat:
+    """Somebody before a browser of their own. What the console says, and whatever leaves our host, is complained of."""
+
+    town: Town
+    context: BrowserContext
+    base: str
+    folder: Path
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self) -> Page:
+        page = self.context.new_page()
+        page.on("console", lambda told: self.complaints.append(told.text) if told.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda sent: self.complaints.append(sent.url) if not ours(sent.url, self.base) else None)
+        page.on("dialog", lambda dialog: dialog.accept())
+        return page
+
+    def sign_in(self, page: Page, email: str) -> None:
+        page.goto("/sign-in")
+        page.get_by_label("Votre adresse électronique").fill(email)
+        page.get_by_role("button", name="Recevoir le lien").click()
+        expect(page.locator("[data-result]")).to_contain_text(f"Le lien est parti. Regardez le courrier de {email}")
+        page.goto(f"/session/{self.town.link_to(email)}")
+        page.get_by_role("button", name="Entrer").click()
+        page.wait_for_url(f"{self.base}/me")
+
+    def look(self, page: Page, name: str) -> None:
+        """No rule of WCAG 2.2 AA is broken, nothing is wider than the screen; a picture is kept."""
+        page.screenshot(path=self.folder / f"{name}.png", full_page=True)
+        page.evaluate(AXE())
+        found = page.evaluate("rules => axe.run(document, rules)", RULES)
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@contextmanager
+def seated(browser: Browser, town: Town, folder: Path, size: Any = None) -> Iterator[Seat]:
+    with running(town.database, folder / "served", MAIL_RATE="100 per minute") as server:
+        base = f"http://127.0.0.1:{server.port}"
+        context = browser.new_context(viewport=size or DESK, base_url=base, accept_downloads=True)
+        seat = Seat(Town(town.app, town.database, folder / "served"), context, base, folder)
+        yield seat
+        context.close()
+        assert [one for one in seat.complaints if not re.search(r"\b(409|422|412)\b", one)] == []
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_citizen_adds_changes_and_takes_everything_with_them(chromium, town, tmp_path, size):  # noqa: F811
+    with seated(chromium, town, tmp_path, size) as seat:
+        page = seat.open()
+        page.goto("/communes/97401")
+        page.get_by_role("link", name="Ajouter un lieu ici").click()
+        seat.look(page, "asking")
+        seat.sign_in(page, "ana@example.org")
+        seat.look(page, "space-empty")
+        page.goto("/contribute?commune=97401")
+        seat.look(page, "consent")
+        page.get_by_role("button", name="J’accepte").click()
+        expect(page.get_by_label("Nom", exact=True)).to_be_visible()
+        wait_for_map(page)
+        page.locator("#map canvas").click()
+        expect(page.locator("[data-verdict]")).to_have_text("Le point est dans Commune A.")
+        page.get_by_label("Nom", exact=True).fill("Jardin <b>partagé</b>")
+        page.get_by_label("Association").check()
+        assert page.locator("#category optgroup:not([disabled])").count() == 1
+        page.get_by_label("Catégorie").select_option("shared_garden")
+        page.get_by_text("Adresse, horaires, téléphone, site").click()
+        page.get_by_label("Horaires").fill("quand il fait beau")
+        page.get_by_role("button", name="Ajouter ce lieu").click()
+        expect(page.locator("#opening_hours-error")).to_contain_text("Ce ne sont pas des horaires")
+        expect(page.locator("#opening_hours")).to_be_focused()
+        seat.look(page, "refused")
+        page.get_by_label("Horaires").fill("Sa 09:00-12:00")
+        page.get_by_role("button", name="Ajouter ce lieu").click()
+        page.wait_for_url(re.compile(r"/me#place-"))
+        (place,) = town.rows("SELECT id::text, name, category, opening_hours, licence FROM geoplatform.place")
+        assert place[1:] == ("Jardin <b>partagé</b>", "shared_garden", "Sa 09:00-12:00", "CC-BY-NC-SA-4.0")
+        seat.look(page, "space")
+
+        page.get_by_role("link", name="Modifier : Jardin").click()
+        page.get_by_label("Description").fill("Le samedi\nau bord de la ravine")
+        page.get_by_label("ODbL 1.0").check()
+        page.get_by_role("button", name="Enregistrer").click()
+        page.wait_for_url(f"{seat.base}/places/{place[0]}")
+        assert town.rows("SELECT licence, version, description FROM geoplatform.place") == [
+            ("ODbL-1.0", 2, "Le samedi\nau bord de la ravine")
+        ]
+        expect(page.locator("h1")).to_have_text("Jardin <b>partagé</b>")
+        page.get_by_role("button", name="Je l’apprécie").click()
+        expect(page.get_by_role("button", name="Je ne l’apprécie plus")).to_be_visible()
+        page.get_by_text("J’y prends part").click()
+        page.get_by_label("Comme quoi ? (facultatif)").fill("jardinière")
+        page.get_by_role("button", name="Le dire").click()
+        expect(page.get_by_text("Vous y prenez part.")).to_be_visible()
+        seat.look(page, "place")
+
+        page.get_by_role("link", name="Mon espace").click()
+        with page.expect_download() as taken:
+            page.get_by_role("link", name="Tout emporter (zip)").click()
+        assert taken.value.suggested_filename == "archive.zip"
+        page.get_by_text("Partir", exact=True).first.click()
+        page.get_by_label("Ils sont supprimés").check()
+        page.get_by_role("button", name="Partir").click()
+        expect(page.get_by_text("C’est fait. Votre reçu :")).to_be_visible()
+        assert town.rows("SELECT count(*) FROM people.citizen WHERE state <> 'left'") == [(0,)]
+        page.goto("/me")
+        assert "/sign-in" in page.url
+
+
+def test_a_reader_reports_without_an_account_and_suggests_with_one(chromium, town, tmp_path):  # noqa: F811
+    ana = town.contributor("ana")
+    place = ana.add("Boulangerie", at=spot(0.4, 0.4), kind="merchant", category="bakery")
+    with seated(chromium, town, tmp_path, PHONE) as seat:
+        page = seat.open()
+        page.goto(f"/places/{place}")
+        page.get_by_text("Signaler", exact=True).first.click()
+        page.get_by_label("Ce qui ne va pas").select_option("closed")
+        page.get_by_role("button", name="Signaler").click()
+        expect(page.get_by_text("Merci. Un référent de la commune regardera")).to_be_visible()
+        seat.look(page, "reported")
+        seat.sign_in(page, "bob@example.org")
+        page.goto(f"/places/{place}")
+        page.get_by_text("Proposer un changement").click()
+        page.get_by_label("Téléphone").fill("0262 12 34 56")
+        page.get_by_role("button", name="Proposer").click()
+        expect(page.get_by_text("Merci. Un référent de la commune regardera")).to_be_visible()
+        told = town.rows("SELECT kind, reason, proposed ->> 'phone' FROM people.matter ORDER BY opened_at")
+        assert told == [("report", "closed", None), ("suggestion", None, "0262 12 34 56")]
+
+
+def test_a_place_like_another_is_shown_before_it_is_added(chromium, town, tmp_path):  # noqa: F811
+    there = town.contributor("ana").add("Crèche Les Lilas", at=spot(0.97, 0.4), kind="service", category="nursery")
+    with seated(chromium, town, tmp_path) as seat:
+        page = seat.open()
+        seat.sign_in(page, "bob@example.org")
+        told = seat.context.request.get("/api/v1/session").json()
+        agreed = seat.context.request.put(
+            "/api/v1/me/consents/publication",
+            data={"given": True, "version": WORDS},
+            headers={"X-CSRF-Token": told["csrf_token"]},
+        )
+        assert agreed.ok
+        page.goto("/contribute")
+        lon, lat = spot(0.9705, 0.4)
+        page.get_by_label("Longitude").fill(str(lon))
+        page.get_by_label("Latitude").fill(str(lat))
+        expect(page.locator("[data-verdict]")).to_have_text(
+            re.compile(r"^Le point est dans Commune A\. La limite est à 30\d m\.$")
+        )
+        page.get_by_label("Nom", exact=True).fill("Creche les lilas")
+        page.get_by_label("Service", exact=True).check()
+        page.get_by_role("button", name="Ajouter ce lieu").click()
+        expect(page.get_by_role("link", name="Crèche Les Lilas")).to_have_attribute("href", f"/places/{there}")
+        seat.look(page, "candidates")
+        page.get_by_role("button", name="Non, c’est un autre lieu").click()
+        page.wait_for_url(re.compile(r"/me#place-"))
+        assert town.rows("SELECT count(*) FROM geoplatform.place") == [(2,)]
+
+
+def test_nobody_sees_the_forms_of_somebody_elses_place(town):
+    ana, bob = town.contributor("ana"), town.contributor("bob")
+    place = ana.add(visibility="private")
+    assert ana.page(f"/places/{place}/edit").status_code == 200
+    assert bob.page(f"/places/{place}/edit").status_code == 404
+    for path in ("/me", "/contribute", f"/places/{place}/edit"):
+        asked = town.stranger().page(path)
+        assert (asked.status_code, asked.headers["Location"].split("?")[0]) == (303, "/sign-in")
+    for path in ("/me", "/contribute", f"/places/{place}/edit"):
+        assert ana.page(path).headers["Cache-Control"] == "no-store"
+    assert feature()["properties"]["name"] not in bob.page("/me").text
