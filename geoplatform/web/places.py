@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, url_for
 
 from geoplatform import encode
 from geoplatform.errors import UnknownPlace
+from geoplatform.model import Category, Place
 from geoplatform.store import communes, places
 from geoplatform.store.citizens import community
 from geoplatform.web import context, params
@@ -41,5 +43,29 @@ def page(place_id: uuid.UUID) -> Response:
         with context.store().reading() as connection:
             relation = community.relation(connection, who.key(), context.now(), place_id)
     return context.page(
-        "place.html", place=place, category=category, commune=commune, community=known, relation=relation
+        "place.html",
+        place=place,
+        category=category,
+        commune=commune,
+        community=known,
+        relation=relation,
+        told=_schema_org(place, category),
     )
+
+
+def _schema_org(place: Place, category: Category | None) -> dict[str, Any]:
+    """The place as schema.org says it (JSON-LD), for search engines; without what is not known of it."""
+    where = place.position.rounded() if place.position else None
+    told = {
+        "@context": "https://schema.org",
+        "@type": category.schema_org if category else "Place",
+        "@id": context.absolute(url_for("places.page", place_id=place.id)),
+        "name": place.name,
+        "description": place.description,
+        "address": place.address or place.placement.commune_name,
+        "geo": where and {"@type": "GeoCoordinates", "longitude": where[0], "latitude": where[1]},
+        "telephone": place.phone,
+        "url": place.website,
+        "license": place.licence.url,
+    }
+    return {name: value for name, value in told.items() if value is not None}

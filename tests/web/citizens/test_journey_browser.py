@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -182,6 +183,25 @@ def test_a_place_like_another_is_shown_before_it_is_added(chromium, town, tmp_pa
         page.get_by_role("button", name="Non, c’est un autre lieu").click()
         page.wait_for_url(re.compile(r"/me#place-"))
         assert town.rows("SELECT count(*) FROM geoplatform.place") == [(2,)]
+
+
+def test_a_page_of_a_place_tells_search_engines_what_it_is_and_no_more(town):
+    ana, hostile = town.contributor("ana"), "</script><script>alert(1)</script>"
+    shown = ana.add(hostile, phone="0262 00 00 00", address="1 rue X")
+    hidden = ana.add("Chez moi", visibility="commune", address="2 rue Y")
+    told = {}
+    for place in (shown, hidden):
+        text = town.stranger().page(f"/places/{place}").text
+        assert "<script>alert" not in text
+        told[place] = json.loads(re.search(r'<script type="application/ld\+json">(.*?)</script>', text)[1])
+    assert told[shown]["name"] == hostile
+    assert (told[shown]["@type"], told[shown]["address"], told[shown]["telephone"]) == (
+        "Place",
+        "1 rue X",
+        "0262 00 00 00",
+    )
+    assert told[shown]["license"].startswith("https://creativecommons.org/")
+    assert (told[hidden]["address"], "geo" in told[hidden]) == ("Commune A", False)
 
 
 def test_nobody_sees_the_forms_of_somebody_elses_place(town):
