@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request, url_for
 from geoplatform import encode
 from geoplatform.errors import UnknownPlace
 from geoplatform.model import Category, Place
-from geoplatform.store import communes, places
+from geoplatform.store import communes, places, versions
 from geoplatform.store.citizens import community
 from geoplatform.web import context, params
 from geoplatform.web.limits import counted
@@ -51,6 +51,17 @@ def page(place_id: uuid.UUID) -> Response:
         relation=relation,
         told=_schema_org(place, category),
     )
+
+
+@blueprint.get("/places/<uuid:place_id>/history")
+@counted("read")
+def history(place_id: uuid.UUID) -> Response:
+    """What its page said before, for people. UnknownPlace where the public may see no version."""
+    with context.store().reading() as connection:
+        found, names = versions.of_place(connection, place_id), places.all_categories(connection)
+    if not found:
+        raise UnknownPlace(place_id)
+    return context.page("citizens/history.html", versions=found, place_id=place_id, categories=names)
 
 
 def _schema_org(place: Place, category: Category | None) -> dict[str, Any]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Flask
+import datetime as dt
 
-from geoplatform.web.pages import contributing, signing, space, who
+from flask import Flask
+from flask_babel import format_date
+
+from geoplatform.web.pages import contributing, deciding, signing, space, who
 
 
 def attach(app: Flask) -> None:
     """Add these pages, and tell every template who is signed in."""
     app.context_processor(lambda: {"signed_in": who.signed_in, "csrf_token": who.csrf_token})
-    for room in (signing, contributing, space):
+    app.add_template_filter(lambda day: format_date(dt.date.fromisoformat(day)), "isodate")
+    for room in (signing, contributing, space, deciding):
         app.register_blueprint(room.blueprint)

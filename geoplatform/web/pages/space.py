@@ -6,7 +6,7 @@ from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from geoplatform.store import places
-from geoplatform.store.citizens import accounts, community, keeping, mine
+from geoplatform.store.citizens import accounts, community, keeping, mine, moderation
 from geoplatform.web import context
 from geoplatform.web.limits import counted
 from geoplatform.web.pages import who
@@ -35,6 +35,8 @@ def page() -> Response:
             "tokens": accounts.listed(connection, "tokens", key, now),
             "sessions": accounts.listed(connection, "sessions", key, now),
             "leaving": mine.preview(connection, key, now),
+            "matters": moderation.matters(connection, key, now),
+            "waiting": len(moderation.queue(connection, key, now, None)),
         }
     response = context.page("citizens/space.html", licences=LICENCES, **shown)
     response.headers["Cache-Control"] = "no-store"

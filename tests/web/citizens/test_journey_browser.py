@@ -185,6 +185,73 @@ def test_a_place_like_another_is_shown_before_it_is_added(chromium, town, tmp_pa
         assert town.rows("SELECT count(*) FROM geoplatform.place") == [(2,)]
 
 
+def test_a_referent_decides_and_everybody_can_read_what(chromium, town, tmp_path):  # noqa: F811
+    with seated(chromium, town, tmp_path) as seat:
+        ref = seat.open()
+        seat.sign_in(ref, "ref@example.org")
+        town.run(
+            "INSERT INTO people.role (citizen_id, scope, code, granted_at) SELECT id, 'commune', '97401', now() FROM people.citizen"
+        )
+        ana = town.contributor("ana")
+        first = ana.add("Casino <i>gratuit</i>", at=spot(0.2, 0.2))
+        town.trust(ana)
+        shown = ana.add("Boulangerie", at=spot(0.7, 0.7), kind="merchant", category="bakery", phone="0262 00 00 00")
+        bob = town.contributor("bob")
+        bob.post(f"/places/{shown}/suggestions", {"properties": {"phone": "0262 11 11 11"}, "note": "vu sur la porte"})
+        town.stranger().post(f"/places/{shown}/reports", {"reason": "closed"})
+        ref.goto("/me")
+        ref.get_by_role("link", name="Ce qui attend ma décision").click()
+        seat.look(ref, "queue")
+        assert [one.split(" : ")[0].strip() for one in ref.locator("article h2").all_inner_texts()] == [
+            "Première contribution", "Changement proposé", "Signalement"
+        ]  # fmt: skip
+        spam = ref.locator("article", has_text="Casino")
+        spam.get_by_label("Motif").select_option("spam")
+        spam.get_by_role("button", name="Refuser").click()
+        expect(ref.locator("article")).to_have_count(2)
+        change = ref.locator("article", has_text="Changement proposé")
+        expect(change.locator("dd")).to_have_text(["0262 00 00 00 → 0262 11 11 11"])
+        change.get_by_role("button", name="Accepter").click()
+        expect(ref.locator("article")).to_have_count(1)
+        closed = ref.locator("article")
+        closed.get_by_role("button", name="Refuser").click()  # what would be done about it is not sent along
+        expect(ref.get_by_text("Rien n’attend.")).to_be_visible()
+        assert town.rows("SELECT phone FROM published.places") == [("0262 11 11 11",)]
+        assert town.stranger().get(f"/places/{first}").status_code == 404
+
+        reader = seat.context.browser.new_context(
+            viewport=PHONE, base_url=seat.base, java_script_enabled=False
+        ).new_page()
+        reader.goto("/moderation?commune=97401")
+        assert [row.split("\t")[2:] for row in reader.locator("tbody tr").all_inner_texts()] == [
+            ["Première contribution", "refusé", "masqué", "publicité"],
+            ["Changement proposé", "accepté", "changement fait", "c’est bien cela"],
+            ["Signalement : fermé, n’existe plus", "refusé", "rien n’est changé", "fermé, n’existe plus"],
+        ]
+        reader.goto(f"/places/{shown}")
+        reader.get_by_role("link", name="Ce que la fiche disait avant").click()
+        assert reader.locator("ol h2").count() == 2
+        was = reader.locator("ol > li").last
+        assert was.locator("dt").all_inner_texts() == ["Nom", "Catégorie", "Téléphone", "Licence"]
+        assert was.locator("dd").all_inner_texts()[:3] == ["Boulangerie", "Boulangerie", "0262 00 00 00"]
+        reader.context.close()
+        for path, name in (("/moderation?commune=97401", "log"), (f"/places/{shown}/history", "history")):
+            ref.goto(path)
+            seat.look(ref, name)
+
+
+def test_the_queue_is_for_whom_something_may_wait(town):
+    ana = town.contributor("ana")
+    assert ana.page("/queue").status_code == 403
+    assert town.stranger().page("/queue").status_code == 303
+    assert town.referent("ref", "commune", "97401").page("/queue").status_code == 200
+    assert town.stranger().page("/moderation").status_code == 200
+    assert town.stranger().page("/moderation?commune=97499").status_code == 404
+    assert town.stranger().page("/moderation?after=x").status_code == 400
+    hidden = ana.add(visibility="private")
+    assert ana.page(f"/places/{hidden}/history").status_code == 404
+
+
 def test_a_page_of_a_place_tells_search_engines_what_it_is_and_no_more(town):
     ana, hostile = town.contributor("ana"), "</script><script>alert(1)</script>"
     shown = ana.add(hostile, phone="0262 00 00 00", address="1 rue X")

@@ -12,11 +12,13 @@ function valueOf(field) {
   return field.type === 'number' ? Number(text) : text;
 }
 
-function read(form, keepsEmpty) {
+function read(form, keepsEmpty, submitter) {
   const said = {};
   for (const field of form.elements) {
     if (!field.name || field.disabled || field.closest('[hidden]')) continue;
     if (field.type === 'radio' && !field.checked) continue;
+    if (field.type === 'submit' && field !== submitter) continue;
+    if (field.name === submitter?.dataset.without) continue;
     if ('list' in field.dataset) {
       if (field.checked) (said[field.name] ??= []).push(field.value);
       continue;
@@ -27,8 +29,8 @@ function read(form, keepsEmpty) {
   return said;
 }
 
-function body(form, method) {
-  const said = read(form, method === 'PATCH' && 'feature' in form.dataset);
+function body(form, method, submitter) {
+  const said = read(form, method === 'PATCH' && 'feature' in form.dataset, submitter);
   if (!('feature' in form.dataset)) return said;
   const {lon, lat, ...properties} = said;
   const feature = form.dataset.feature === 'patch' ? {properties} : {type: 'Feature', properties};
@@ -94,7 +96,7 @@ async function send(form, submitter) {
   const request = {method, headers, credentials: 'same-origin'};
   if (method !== 'DELETE' && !(submitter && 'bare' in submitter.dataset)) {
     headers['Content-Type'] = form.dataset.feature === 'whole' ? 'application/geo+json' : 'application/json';
-    request.body = JSON.stringify(body(form, method));
+    request.body = JSON.stringify(body(form, method, submitter));
   }
   const answer = await fetch(path, request);
   const told = (answer.headers.get('Content-Type') ?? '').includes('json') ? await answer.json() : {};
