@@ -314,11 +314,35 @@ def get(connection: Connection, place_id: uuid.UUID) -> Place | None:
     return _place(row) if row else None
 
 
-def of_commune(connection: Connection, code: str, limit: int, vintage: int | None = None) -> list[Place]:
-    """The first places of a commune, by kind then name. `vintage`: number of an earlier one, which then places them."""
+def of_commune(
+    connection: Connection,
+    code: str,
+    limit: int,
+    vintage: int | None = None,
+    *,
+    kind: Kind | None = None,
+    category: str | None = None,
+) -> list[Place]:
+    """The first places of a commune, by kind then name; those of a kind or category if it is given. `vintage`: number of an earlier
+    one, which then places them."""
     table, here = _lying_in(code, vintage, places, place_editions)
-    query = _public(table).where(*here).order_by(table.c.kind, table.c.name, table.c.fid).limit(limit)
+    wanted = [*here, *_of(table, kind, category)]
+    query = _public(table).where(*wanted).order_by(table.c.kind, table.c.name, table.c.fid).limit(limit)
     return [_place(row) for row in connection.execute(query)]
+
+
+def count_of_commune(
+    connection: Connection, code: str, vintage: int | None, kind: Kind | None, category: str | None
+) -> int:
+    """How many `of_commune` would give without a limit."""
+    table, here = _lying_in(code, vintage, places, place_editions)
+    query = select(func.count()).select_from(table).where(*here, *_of(table, kind, category))
+    return connection.execute(query).scalar_one()
+
+
+def _of(table: Table, kind: Kind | None, category: str | None) -> list[ColumnElement[bool]]:
+    asked = [(table.c.kind, kind and kind.value), (table.c.category, category)]
+    return [column == value for column, value in asked if value is not None]
 
 
 def counts_of_commune(connection: Connection, code: str, vintage: int | None = None) -> dict[str, int]:

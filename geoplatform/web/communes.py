@@ -18,12 +18,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from geoplatform import encode
 from geoplatform.errors import BadParameter
-from geoplatform.model import Commune, Place, Vintage, commune_code
+from geoplatform.model import Category, Commune, Kind, Place, Vintage, commune_code
 from geoplatform.store import communes, places, releases, vintages
 from geoplatform.store.communes import Succeeded
 from geoplatform.store.engine import Store
 from geoplatform.web import context, params
 from geoplatform.web.limits import counted
+from geoplatform.web.security import CSP
 
 blueprint = Blueprint("communes", __name__)
 
@@ -64,12 +65,16 @@ def page(code: str) -> AnyResponse:
         if wanted == "geojson":
             return _geojson(encode.commune_feature(commune, communes.geometry_json(connection, known, number)))
         counts = places.counts_of_commune(connection, known, number)
+        categories = places.all_categories(connection)
+        kind, category = _filters(categories)
+        total = places.count_of_commune(connection, known, number, kind, category) if kind or category else None
         shown = {
             "commune": commune,
             "counts": counts,
-            "places": places.of_commune(connection, known, _SHOWN_PLACES, number),
-            "places_total": sum(counts.values()),
-            "categories": places.all_categories(connection),
+            "places": places.of_commune(connection, known, _SHOWN_PLACES, number, kind=kind, category=category),
+            "places_total": sum(counts.values()) if total is None else total,
+            "only": {name: value for name, value in (("kind", kind), ("category", category)) if value},
+            "categories": categories,
             "neighbours": communes.neighbours(connection, known, number),
             "then": then,
             "asked": {name: request.args[name] for name in ("vintage", "at") if name in request.args},
@@ -77,6 +82,31 @@ def page(code: str) -> AnyResponse:
             "released": of_commune if releases.known(connection, of_commune) else None,
         }
     return context.page("commune.html", **shown)  # after the connection is given back: the page asks for one too
+
+
+def _filters(categories: dict[str, Category]) -> tuple[Kind | None, str | None]:
+    """The kind and the category that are asked for; empty is any. BadParameter for one that is not there."""
+    kind, category = request.args.get("kind") or None, request.args.get("category") or None
+    if kind is not None and kind not in list(Kind):
+        raise BadParameter("kind", kind[:40], "is not one of " + ", ".join(Kind))
+    if category is not None and category not in categories:
+        raise BadParameter("category", category[:40], "is no category")
+    return kind and Kind(kind), category
+
+
+@blueprint.get("/communes/<code>/embed")
+@counted("read")
+def embedded(code: str) -> AnyResponse:
+    """The map of a commune alone, for a frame in another site's page."""
+    known = commune_code(code)
+    with context.store().reading() as connection:
+        commune = communes.get(connection, known)
+        categories = places.all_categories(connection)
+        kind, category = _filters(categories)
+    only = {name: value for name, value in (("kind", kind), ("category", category)) if value}
+    response = context.page("embed.html", commune=commune, categories=categories, only=only)
+    response.headers["Content-Security-Policy"] = CSP.replace("frame-ancestors 'self'", "frame-ancestors *")
+    return response
 
 
 def _succeeded(found: Succeeded, wanted: str, endpoint: str = "communes.page", **which: Any) -> AnyResponse:

@@ -45,7 +45,9 @@ def attach(app: Flask, settings: Settings, store: Store | None) -> None:
     kept = Tiles(opened, settings.tile_folder, figures.count)
     revisions = Revisions(opened, settings.data_dir / "counters")
     app.extensions[_KEY] = (settings, opened, {}, kept, figures, revisions, Counts(opened, revisions), Fetches(opened))
-    app.context_processor(lambda: {"asset": asset, "version": __version__, "vintage": active_vintage()})
+    app.context_processor(
+        lambda: {"asset": asset, "absolute": absolute, "version": __version__, "vintage": active_vintage()}
+    )
 
 
 def open_store(settings: Settings) -> Store:

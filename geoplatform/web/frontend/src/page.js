@@ -3,6 +3,7 @@
 import './page.css';
 import {followCut} from './cut.js';
 import {enhanceForm} from './forms.js';
+import {enhanceNear} from './near.js';
 import {enhanceOpeningHours} from './opening_hours.js';
 import {enhanceSearch} from './search.js';
 
@@ -10,3 +11,4 @@ for (const form of document.querySelectorAll('form[data-search]')) enhanceSearch
 for (const element of document.querySelectorAll('[data-opening-hours]')) enhanceOpeningHours(element);
 for (const section of document.querySelectorAll('[data-cut]')) followCut(section);
 for (const form of document.querySelectorAll('form[data-api]')) enhanceForm(form);
+for (const button of document.querySelectorAll('[data-near]')) enhanceNear(button);

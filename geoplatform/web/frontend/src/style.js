@@ -40,11 +40,15 @@ export function makeStyle(config) {
   return {...style, layers: style.layers.filter(({source}) => source !== 'places' && source !== 'listed')}; // the page shows its own features
 }
 
-function makeWhole({base, archives, tokens, vintage, highlight, listed, maxTileZoom, attribution, data}) {
+function makeWhole({base, archives, only, tokens, vintage, highlight, listed, maxTileZoom, attribution, data}) {
   const start = archives?.communes ? 0 : COMMUNES_START; // a file of communes is shown as far out as it goes
+  const asked = (layer) => {
+    const wanted = new URLSearchParams(layer === 'places' ? only ?? {} : vintage ? {vintage} : {}).toString();
+    return wanted && `?${wanted}`;
+  };
   const archive = (layer) => `pmtiles://${new URL(archives[layer], base).href}`;
   const tiles = (layer, minzoom, maxzoom, more) => (archives?.[layer] ? {type: 'vector', url: archive(layer), ...more} : {
-    type: 'vector', tiles: [`${base}/tiles/${layer}/{z}/{x}/{y}.mvt${vintage && layer !== 'places' ? `?vintage=${vintage}` : ''}`], minzoom, maxzoom, ...more,
+    type: 'vector', tiles: [`${base}/tiles/${layer}/{z}/{x}/{y}.mvt${asked(layer)}`], minzoom, maxzoom, ...more,
   });
   const points = (name) => ({type: 'geojson', data: data[name] ?? EMPTY});
   const isCluster = ['>', ['coalesce', ['get', 'point_count'], 1], 1];
