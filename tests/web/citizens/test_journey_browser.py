@@ -128,8 +128,11 @@ def test_a_citizen_adds_changes_and_takes_everything_with_them(chromium, town, t
         assert taken.value.suggested_filename == "archive.zip"
         page.get_by_text("Partir", exact=True).first.click()
         page.get_by_label("Ils sont supprimés").check()
+        page.locator("select[name^=choices]").select_option("pseudonymise")
+        seat.look(page, "leaving")
         page.get_by_role("button", name="Partir").click()
         expect(page.get_by_text("C’est fait. Votre reçu :")).to_be_visible()
+        assert town.rows("SELECT id::text, status FROM geoplatform.place") == [(place[0], "published")]
         assert town.rows("SELECT count(*) FROM people.citizen WHERE state <> 'left'") == [(0,)]
         page.goto("/me")
         assert "/sign-in" in page.url

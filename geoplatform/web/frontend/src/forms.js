@@ -24,7 +24,10 @@ function read(form, keepsEmpty, submitter) {
       continue;
     }
     const value = field.dataset.value === 'true' || field.dataset.value === 'false' ? field.dataset.value === 'true' : valueOf(field);
-    if (value !== null || keepsEmpty) said[field.name] = value;
+    if (value === null && !keepsEmpty) continue;
+    const [member, key] = field.name.split('.');
+    if (key) (said[member] ??= {})[key] = value; // a member of a member
+    else said[member] = value;
   }
   return said;
 }
