@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 
 from flask import Blueprint, request
+from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from geoplatform.errors import UnknownPlace
-from geoplatform.model import Kind, Licence, Stage, Visibility, commune_code
+from geoplatform.errors import UnknownCommune, UnknownPlace
+from geoplatform.model import Commune, Kind, Licence, Stage, Visibility, commune_code
 from geoplatform.store import communes, places
 from geoplatform.store.citizens import accounts, keeping
+from geoplatform.store.citizens.accounts import Me
 from geoplatform.web import context
 from geoplatform.web.limits import counted
 from geoplatform.web.pages import who
@@ -28,9 +31,9 @@ def add() -> Response:
     me = who.signed_in()
     if me is None:
         return who.to_sign_in()
-    code = request.args.get("commune") or me.home_commune
+    code = request.args.get("commune")
     with context.store().reading() as connection:
-        commune = communes.get(connection, commune_code(code)) if code else None
+        commune = communes.get(connection, commune_code(code)) if code else _home(connection, me)
         choices = places.all_categories(connection)
         asked = [one for one in accounts.consents_asked(connection) if one["purpose"] == "publication"]
     consent = None if me.consents.get("publication") else asked[0]
@@ -51,6 +54,13 @@ def edit(place_id: uuid.UUID) -> Response:
         commune = communes.get(connection, code) if code else None
         choices = places.all_categories(connection)
     return _form("citizens/contribute.html", commune=commune, categories=choices, place=found[0], consent=None)
+
+
+def _home(connection: Connection, me: Me) -> Commune | None:
+    """The commune that somebody calls theirs; None where it is not in force any more."""
+    with suppress(UnknownCommune):
+        return communes.get(connection, me.home_commune) if me.home_commune else None
+    return None
 
 
 def _form(template: str, **shown: object) -> Response:

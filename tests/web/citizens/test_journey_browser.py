@@ -272,6 +272,15 @@ def test_a_page_of_a_place_tells_search_engines_what_it_is_and_no_more(town):
     assert (told[hidden]["address"], "geo" in told[hidden]) == ("Commune A", False)
 
 
+def test_whose_commune_is_gone_adds_places_all_the_same(town):
+    ana = town.contributor("ana")
+    for code in ("97401", "97499"):
+        town.run("UPDATE people.citizen SET home_commune = %s", code)
+        assert ana.page("/contribute").status_code == 200
+    for code in ("97499", "x"):
+        assert ana.page(f"/contribute?commune={code}").status_code == 404
+
+
 def test_nobody_sees_the_forms_of_somebody_elses_place(town):
     ana, bob = town.contributor("ana"), town.contributor("bob")
     place = ana.add(visibility="private")
