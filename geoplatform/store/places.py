@@ -320,35 +320,28 @@ def of_commune(
     limit: int,
     vintage: int | None = None,
     *,
-    kind: Kind | None = None,
+    kind: str | None = None,
     category: str | None = None,
 ) -> list[Place]:
     """The first places of a commune, by kind then name; those of a kind or category if it is given. `vintage`: number of an earlier
     one, which then places them."""
     table, here = _lying_in(code, vintage, places, place_editions)
-    wanted = [*here, *_of(table, kind, category)]
-    query = _public(table).where(*wanted).order_by(table.c.kind, table.c.name, table.c.fid).limit(limit)
+    query = _public(table).where(*here).order_by(table.c.kind, table.c.name, table.c.fid).limit(limit)
+    if kind is not None:
+        query = query.where(table.c.kind == kind)
+    if category is not None:
+        query = query.where(table.c.category == category)
     return [_place(row) for row in connection.execute(query)]
 
 
-def count_of_commune(
-    connection: Connection, code: str, vintage: int | None, kind: Kind | None, category: str | None
-) -> int:
-    """How many `of_commune` would give without a limit."""
-    table, here = _lying_in(code, vintage, places, place_editions)
-    query = select(func.count()).select_from(table).where(*here, *_of(table, kind, category))
-    return connection.execute(query).scalar_one()
-
-
-def _of(table: Table, kind: Kind | None, category: str | None) -> list[ColumnElement[bool]]:
-    asked = [(table.c.kind, kind and kind.value), (table.c.category, category)]
-    return [column == value for column, value in asked if value is not None]
-
-
-def counts_of_commune(connection: Connection, code: str, vintage: int | None = None) -> dict[str, int]:
-    """Number of places of a commune by kind."""
+def counts_of_commune(
+    connection: Connection, code: str, vintage: int | None = None, *, category: str | None = None
+) -> dict[str, int]:
+    """Number of places of a commune by kind; of those of a category if it is given."""
     table, here = _lying_in(code, vintage, places, place_editions)
     query = select(table.c.kind, func.count()).where(*here).group_by(table.c.kind)
+    if category is not None:
+        query = query.where(table.c.category == category)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 

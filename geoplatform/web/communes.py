@@ -66,14 +66,15 @@ def page(code: str) -> AnyResponse:
             return _geojson(encode.commune_feature(commune, communes.geometry_json(connection, known, number)))
         counts = places.counts_of_commune(connection, known, number)
         categories = places.all_categories(connection)
-        kind, category = _filters(categories)
-        total = places.count_of_commune(connection, known, number, kind, category) if kind or category else None
+        only = _filters(categories)
+        of_category = only.get("category")
+        listed = places.counts_of_commune(connection, known, number, category=of_category) if of_category else counts
         shown = {
             "commune": commune,
             "counts": counts,
-            "places": places.of_commune(connection, known, _SHOWN_PLACES, number, kind=kind, category=category),
-            "places_total": sum(counts.values()) if total is None else total,
-            "only": {name: value for name, value in (("kind", kind), ("category", category)) if value},
+            "places": places.of_commune(connection, known, _SHOWN_PLACES, number, **only),
+            "places_total": sum(count for kind, count in listed.items() if only.get("kind") in (None, kind)),
+            "only": only,
             "categories": categories,
             "neighbours": communes.neighbours(connection, known, number),
             "then": then,
@@ -84,14 +85,13 @@ def page(code: str) -> AnyResponse:
     return context.page("commune.html", **shown)  # after the connection is given back: the page asks for one too
 
 
-def _filters(categories: dict[str, Category]) -> tuple[Kind | None, str | None]:
-    """The kind and the category that are asked for; empty is any. BadParameter for one that is not there."""
-    kind, category = request.args.get("kind") or None, request.args.get("category") or None
-    if kind is not None and kind not in list(Kind):
-        raise BadParameter("kind", kind[:40], "is not one of " + ", ".join(Kind))
-    if category is not None and category not in categories:
-        raise BadParameter("category", category[:40], "is no category")
-    return kind and Kind(kind), category
+def _filters(categories: dict[str, Category]) -> dict[str, str]:
+    """The `kind` and `category` that are asked for; an empty one is any. BadParameter for one that is not there."""
+    only = {name: request.args[name] for name in ("kind", "category") if request.args.get(name)}
+    for name, there in (("kind", list(Kind)), ("category", list(categories))):
+        if only.get(name, there[0]) not in there:
+            raise BadParameter(name, only[name][:40], "is not one of " + ", ".join(there))
+    return only
 
 
 @blueprint.get("/communes/<code>/embed")
@@ -102,8 +102,7 @@ def embedded(code: str) -> AnyResponse:
     with context.store().reading() as connection:
         commune = communes.get(connection, known)
         categories = places.all_categories(connection)
-        kind, category = _filters(categories)
-    only = {name: value for name, value in (("kind", kind), ("category", category)) if value}
+        only = _filters(categories)
     response = context.page("embed.html", commune=commune, categories=categories, only=only)
     response.headers["Content-Security-Policy"] = CSP.replace("frame-ancestors 'self'", "frame-ancestors *")
     return response

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
@@ -38,19 +37,9 @@ def language_choice(lang: str) -> Response:
     """Remember the language, and go back to where the reader was (on this site only)."""
     if lang not in language.LANGUAGES:
         raise BadParameter("lang", lang[:20], "is not one of " + ", ".join(language.LANGUAGES))
-    answer = redirect(_inside(request.args.get("next", "/")))
+    answer = redirect(params.own_path(request.args.get("next", ""), "/"))
     answer.set_cookie(language.COOKIE, lang, max_age=_COOKIE_S, httponly=True, samesite="Lax", secure=request.is_secure)
     return answer
-
-
-def _inside(target: str) -> str:
-    """The address if it is one of this site, else that of the home page."""
-    try:
-        back = urlsplit(target)
-    except ValueError:
-        return "/"
-    ours = not (back.scheme or back.netloc) and back.path.startswith("/") and not back.path.startswith(("//", "/\\"))
-    return back.geturl() if ours else "/"
 
 
 def _figures() -> dict[str, Any]:

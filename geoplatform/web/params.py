@@ -7,6 +7,7 @@ import json
 import math
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -130,6 +131,18 @@ def bearer_token() -> str:
     if not secret:
         raise NotAuthorised("this needs an operator-issued token: Authorization: Bearer …")
     return str(secret)
+
+
+def own_path(target: str, otherwise: str) -> str:
+    """The address if it is one of this site, without a host; else the other one."""
+    try:
+        asked = urlsplit(target)
+    except ValueError:
+        return otherwise
+    ours = (
+        not (asked.scheme or asked.netloc) and asked.path.startswith("/") and not asked.path.startswith(("//", "/\\"))
+    )
+    return asked.geturl() if ours else otherwise
 
 
 def body() -> bytes:

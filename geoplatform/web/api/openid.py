@@ -78,10 +78,8 @@ def follow() -> Response:
             connection, issuer, claims["sub"], _email(claims), spoken, beginning, now
         )
     )
-    response = make_response(redirect(url_for("space.page"), 303))
-    caller.remember(response, cookie, begun.expires_at)
+    response = session.going_on(begun, cookie)
     response.delete_cookie(_cookie(), path="/", secure=request.is_secure, httponly=True, samesite="Lax")
-    response.headers["Cache-Control"] = "no-store"
     return response
 
 

@@ -13,13 +13,14 @@ from geoplatform import mail
 from geoplatform.errors import NotAllowed, NotAuthorised
 from geoplatform.store.citizens import accounts
 from geoplatform.store.tokens import digest
-from geoplatform.web import context, language
+from geoplatform.web import context, language, params
 from geoplatform.web.api import caller, saying
 from geoplatform.web.limits import counted
 
 blueprint = Blueprint("session", __name__)
 
 _PRIVATE = "no-store"
+_NEXT, _NEXT_S = "next", 3600
 
 
 @blueprint.post("/api/v1/session/links")
@@ -75,13 +76,10 @@ def link(secret: str) -> Response:
 @blueprint.post("/session/<secret>")
 @counted("submit")
 def follow(secret: str) -> Response:
-    """What the button of that page does: sign in, then show what is the citizen's own."""
+    """What the button of that page does: sign in, then go on."""
     _require_own_page()
     begun, cookie = _sign_in(secret)
-    response = make_response(redirect(url_for("space.page"), 303))
-    caller.remember(response, cookie, begun.expires_at)
-    response.headers["Cache-Control"] = _PRIVATE
-    return response
+    return going_on(begun, cookie)
 
 
 @blueprint.post("/api/v1/session")
@@ -138,6 +136,22 @@ def _sign_in(link_secret: str) -> tuple[accounts.Begun, str]:
     """The session that has begun, and its secret."""
     (begin, cookie), now, link = beginning(), context.now(), digest(link_secret)
     return context.write(lambda connection: accounts.use_link(connection, link, begin, now)), cookie
+
+
+def note_next(response: Response, target: str) -> None:
+    """Have this browser remember where its citizen wanted to go, for when the link is followed."""
+    response.set_cookie(
+        _NEXT, target, max_age=_NEXT_S, path="/session", secure=request.is_secure, httponly=True, samesite="Lax"
+    )
+
+
+def going_on(begun: accounts.Begun, cookie: str) -> Response:
+    """To where the citizen wanted to go, else to what is his or hers, with the session that has begun."""
+    response = make_response(redirect(params.own_path(request.cookies.get(_NEXT, ""), url_for("space.page")), 303))
+    caller.remember(response, cookie, begun.expires_at)
+    response.delete_cookie(_NEXT, path="/session", secure=request.is_secure, httponly=True, samesite="Lax")
+    response.headers["Cache-Control"] = _PRIVATE
+    return response
 
 
 def beginning() -> tuple[accounts.Beginning, str]:

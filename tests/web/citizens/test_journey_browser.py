@@ -43,14 +43,15 @@ class Seat:
         page.on("dialog", lambda dialog: dialog.accept())
         return page
 
-    def sign_in(self, page: Page, email: str) -> None:
-        page.goto("/sign-in")
+    def sign_in(self, page: Page, email: str, wanted: str = "") -> None:
+        """`wanted`: the page on which they were told to sign in, to which they come back."""
+        page.goto(wanted or "/sign-in")
         page.get_by_label("Votre adresse électronique").fill(email)
         page.get_by_role("button", name="Recevoir le lien").click()
         expect(page.locator("[data-result]")).to_contain_text(f"Le lien est parti. Regardez le courrier de {email}")
         page.goto(f"/session/{self.town.link_to(email)}")
         page.get_by_role("button", name="Entrer").click()
-        page.wait_for_url(f"{self.base}/me")
+        page.wait_for_url(f"{self.base}{wanted or '/me'}")
 
     def look(self, page: Page, name: str) -> None:
         """No rule of WCAG 2.2 AA is broken, nothing is wider than the screen; a picture is kept."""
@@ -79,10 +80,11 @@ def test_a_citizen_adds_changes_and_takes_everything_with_them(chromium, town, t
         page.goto("/communes/97401")
         page.get_by_role("link", name="Ajouter un lieu ici").click()
         seat.look(page, "asking")
-        seat.sign_in(page, "ana@example.org")
+        seat.sign_in(page, "ana@example.org", "/contribute?commune=97401")
+        seat.look(page, "consent")
+        page.goto("/me")
         seat.look(page, "space-empty")
         page.goto("/contribute?commune=97401")
-        seat.look(page, "consent")
         page.get_by_role("button", name="J’accepte").click()
         expect(page.get_by_label("Nom", exact=True)).to_be_visible()
         wait_for_map(page)
@@ -270,6 +272,42 @@ def test_a_page_of_a_place_tells_search_engines_what_it_is_and_no_more(town):
     assert seen == {"@type": kind, "address": "1 rue X", "telephone": "0262 00 00 00"}
     assert told[shown]["license"].startswith("https://creativecommons.org/")
     assert (told[hidden]["address"], "geo" in told[hidden]) == ("Commune A", False)
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example/", "/\\evil.example", "\\\\evil.example", "x", ""]
+)
+def test_nobody_is_sent_to_another_site_after_signing_in(town, target):
+    ana = town.stranger()
+    ana.email = "ana@example.org"
+    ana.page("/sign-in", query_string={"next": target})
+    ana.browser.set_cookie("next", target, path="/session")  # whoever put it there
+    ana.post("/session/links", {"email": ana.email})
+    answer = ana.page(f"/session/{town.link_to(ana.email)}", "POST")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/me")
+
+
+def test_a_project_that_becomes_an_association_has_no_stage_any_more(chromium, town, tmp_path):  # noqa: F811
+    with seated(chromium, town, tmp_path) as seat:
+        page = seat.open()
+        seat.sign_in(page, "ana@example.org")
+        ana = town.contributor("ana")
+        place = ana.add("Friche", kind="project", category=None, stage="running", starts_on="2026-01-02")
+        page.goto(f"/places/{place}/edit")
+        page.get_by_label("Association", exact=True).check()
+        page.get_by_role("button", name="Enregistrer").click()
+        page.wait_for_url(f"{seat.base}/places/{place}")
+        assert town.rows("SELECT kind, stage, starts_on FROM geoplatform.place") == [("association", None, None)]
+        page.goto(f"/places/{place}/edit")
+        page.get_by_text("Adresse, horaires, téléphone, site").click()  # closed, with what is wrong inside
+        page.locator("#opening_hours").evaluate("field => { field.value = 'jamais' }")
+        page.get_by_role("button", name="Enregistrer").click()
+        expect(page.locator("#opening_hours-error")).to_be_visible()
+        page.get_by_role("button", name="Supprimer").click()
+        page.wait_for_url(f"{seat.base}/me")
+        page.get_by_role("button", name="Rétablir : Friche").click()
+        expect(page.get_by_role("link", name="Modifier : Friche")).to_be_visible()
+        assert town.rows("SELECT status FROM geoplatform.place") == [("published",)]
 
 
 def test_whose_commune_is_gone_adds_places_all_the_same(town):

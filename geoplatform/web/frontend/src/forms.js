@@ -15,7 +15,11 @@ function valueOf(field) {
 function read(form, keepsEmpty, submitter) {
   const said = {};
   for (const field of form.elements) {
-    if (!field.name || field.disabled || field.closest('[hidden]')) continue;
+    if (!field.name || field.disabled) continue;
+    if (field.closest('[hidden]')) {
+      if (keepsEmpty) said[field.name] = null; // what has no meaning any more does not stay
+      continue;
+    }
     if (field.type === 'radio' && !field.checked) continue;
     if (field.type === 'submit' && field !== submitter) continue;
     if (field.name === submitter?.dataset.without) continue;
@@ -60,6 +64,7 @@ function complain(form, problem) {
     one.setAttribute('aria-invalid', 'true');
     one.setAttribute('aria-describedby', note.id);
     one.closest('.field')?.append(note);
+    one.closest('details')?.setAttribute('open', '');
   }
   status.textContent = [form.dataset.refused, ...rest].filter(Boolean).join(' ');
   (form.querySelector('[aria-invalid]') ?? status).focus();
