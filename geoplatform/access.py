@@ -93,7 +93,7 @@ def referents() -> None:
 def referents_list(session: Session) -> None:
     """List referents and where they decide."""
     with session.store(OWNER).reading() as connection:
-        for row in operating.referents(connection):
+        for row in operating.holders(connection):
             click.echo(f"{row.email or '—'}  {row.scope} {row.code}".rstrip())
 
 
@@ -119,6 +119,38 @@ def referents_remove(session: Session, email: str) -> None:
     """Have the citizen of this address decide nowhere any more."""
     with session.store(OWNER).transaction() as connection:
         click.echo(f"{operating.revoke(connection, email)} removed")
+
+
+@click.group("operators")
+def operators() -> None:
+    """Who sees how the platform is (/operator), and says there who decides where."""
+
+
+@operators.command("list")
+@click.pass_obj
+def operators_list(session: Session) -> None:
+    """List operators."""
+    with session.store(OWNER).reading() as connection:
+        for row in operating.holders(connection, operator=True):
+            click.echo(row.email or "—")
+
+
+@operators.command("add")
+@click.argument("email")
+@click.pass_obj
+def operators_add(session: Session, email: str) -> None:
+    """Have the citizen of this address, who has signed in once, be an operator."""
+    with session.store(OWNER).transaction() as connection:
+        operating.grant(connection, email, "operator", "", dt.datetime.now(dt.UTC))
+
+
+@operators.command("remove")
+@click.argument("email")
+@click.pass_obj
+def operators_remove(session: Session, email: str) -> None:
+    """Have the citizen of this address be no operator any more."""
+    with session.store(OWNER).transaction() as connection:
+        click.echo(f"{operating.revoke(connection, email, operator=True)} removed")
 
 
 @click.command("suspend")
@@ -192,4 +224,4 @@ def _letter(session: Session, digest: Digest, now: dt.datetime) -> EmailMessage:
     return mail.message(session.settings.mail_from, digest.email, subject, "\n".join(lines), now=now.timestamp())
 
 
-COMMANDS = (token, referents, suspend, settings, digests)
+COMMANDS = (token, referents, operators, suspend, settings, digests)

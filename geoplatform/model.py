@@ -217,6 +217,7 @@ class Vintage:
     precision_m: float
     communes: int = 0
     communes_without_geometry: int = 0
+    activated_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +328,12 @@ class Place:
     version: int
     created_on: dt.date
     modified_on: dt.date
+    confirmed_on: dt.date | None = None
+
+    @property
+    def known_on(self) -> dt.date:
+        """The last day on which somebody wrote, or said, that it is as it is."""
+        return max(self.modified_on, self.confirmed_on or self.modified_on)
 
 
 _NAME_MAX, _TEXT_MAX, _SHORT_MAX = 200, 4000, 500

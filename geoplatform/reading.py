@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import opening_hours as osm_hours
 from email_validator import EmailNotValidError, validate_email
 
+from geoplatform import hours
 from geoplatform.errors import BadParameter
 
 E = TypeVar("E", bound=StrEnum)
@@ -70,7 +70,7 @@ class Reading:
     def opening_hours(self, name: str, longest: int) -> str | None:
         """Opening hours as OpenStreetMap writes them."""
         value = self.text(name, longest)
-        if value is not None and not osm_hours.validate(value):
+        if value is not None and not hours.is_valid(value):
             self.refuse(name, value, "is not in the syntax of OpenStreetMap, such as Mo-Fr 09:00-18:00; PH off")
         return value
 
@@ -111,6 +111,19 @@ class Reading:
             self.refuse(name, value, "is not a list of some of " + ", ".join(allowed))
             return []
         return [choice for choice in choices if choice in value]
+
+    def identifiers(self, name: str, most: int) -> list[uuid.UUID]:
+        """Some UUIDs, one at least and at most so many; none if they are wrong."""
+        self.asked.add(name)
+        value = self.properties.get(name)
+        if not isinstance(value, list) or not 1 <= len(value) <= most:
+            self.refuse(name, None, f"is not a list of 1 to {most} identifiers")
+            return []
+        try:
+            return [uuid.UUID(one) for one in value]
+        except (ValueError, AttributeError, TypeError):
+            self.refuse(name, None, "does not name places by their identifiers")
+            return []
 
     def flag(self, name: str, *, required: bool = False) -> bool | None:
         """true or false."""

@@ -171,6 +171,7 @@ CREATE INDEX place_shown_geom_3857 ON geoplatform.place USING gist (shown_geom_3
 CREATE INDEX place_shown_quadkey ON geoplatform.place (shown_quadkey, fid) INCLUDE (kind, category, licence)
     WHERE shown_quadkey IS NOT NULL;                                       -- groups of places in tiles, pages of a box
 CREATE UNIQUE INDEX place_fid ON geoplatform.place (fid);                  -- QGIS, order in tiles
+CREATE INDEX place_newest ON geoplatform.place (fid) WHERE source = 'citizen';          -- what is new
 
 -- How others call a place: a register's own number, a slug. One row per name, so that place itself keeps one key.
 CREATE TABLE geoplatform.place_reference (

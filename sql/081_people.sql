@@ -106,16 +106,18 @@ CREATE TABLE people.sign_in (
 COMMENT ON TABLE people.sign_in IS 'Who signed in when; dropped after sign_ins_days.';
 CREATE INDEX sign_in_citizen ON people.sign_in (citizen_id, occurred_at);
 
--- What somebody may do for others: a referent of a commune, of a department or of all decides on what is proposed there.
+-- What somebody may do for others: a referent of a commune, of a department or of all decides on what is proposed there. An operator
+-- sees how the platform is, and says who is a referent; as such he decides on nothing.
 CREATE TABLE people.role (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     citizen_id uuid NOT NULL REFERENCES people.citizen ON DELETE CASCADE,
-    scope text NOT NULL CHECK (scope IN ('commune', 'department', 'all')),
+    scope text NOT NULL CHECK (scope IN ('commune', 'department', 'all', 'operator')),
     code text COLLATE "C" NOT NULL,
     granted_at timestamptz NOT NULL,
-    PRIMARY KEY (citizen_id, scope, code),
+    UNIQUE (citizen_id, scope, code),
     CHECK (CASE scope WHEN 'commune' THEN code ~ '^[0-9AB]{5}$' WHEN 'department' THEN code ~ '^[0-9AB]{2,3}$' ELSE code = '' END)
 );
-COMMENT ON TABLE people.role IS 'Referents and where they decide.';
+COMMENT ON TABLE people.role IS 'Referents and where they decide, and operators.';
 
 CREATE TABLE people.consent_text (
     purpose text COLLATE "C" NOT NULL CHECK (purpose IN ('publication', 'credit', 'digest')),

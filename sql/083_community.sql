@@ -35,6 +35,13 @@ CREATE TABLE people.appreciation (
 COMMENT ON TABLE people.appreciation IS 'Who appreciates which place.';
 CREATE INDEX appreciation_citizen ON people.appreciation (citizen_id);
 
+-- That a place is still as its page says, told by whoever knows it. Nobody needs to know who that was.
+CREATE TABLE geoplatform.confirmation (
+    place_id uuid PRIMARY KEY REFERENCES geoplatform.place ON DELETE CASCADE,
+    confirmed_on date NOT NULL
+);
+COMMENT ON TABLE geoplatform.confirmation IS 'When somebody last said that what is written of a place holds.';
+
 CREATE TABLE people.participation (
     id uuid PRIMARY KEY,
     place_id uuid NOT NULL REFERENCES geoplatform.place ON DELETE CASCADE,

@@ -358,6 +358,13 @@ COMMENT ON COLUMN published.place_versions.commune_code IS 'INSEE code of the co
 COMMENT ON COLUMN published.place_versions.from_on IS 'Day on which this version came into force (UTC).';
 COMMENT ON COLUMN published.place_versions.until_on IS 'Day on which another one did; none for the version in force.';
 
+CREATE VIEW published.place_confirmations AS
+SELECT c.place_id, c.confirmed_on FROM geoplatform.confirmation AS c
+WHERE EXISTS (SELECT FROM geoplatform.place AS p WHERE p.id = c.place_id AND geoplatform.is_public(p.status, p.visibility));
+COMMENT ON VIEW published.place_confirmations IS 'When somebody last said that what is written of a place holds.';
+COMMENT ON COLUMN published.place_confirmations.place_id IS 'Identifier of the place.';
+COMMENT ON COLUMN published.place_confirmations.confirmed_on IS 'Day on which it was said (UTC).';
+
 DO $$
 DECLARE
     shown record;

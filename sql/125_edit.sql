@@ -165,6 +165,34 @@ BEGIN
 END
 $$;
 
+-- Puts places that the caller keeps under another licence: all of them or none. Returns how many had another one.
+-- Errors as of modify_place; GP403 for one that somebody else keeps.
+CREATE FUNCTION citizens.relicense(key bytea, at timestamptz, wanted uuid[], new_licence text) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = geoplatform, public, pg_temp
+AS $$
+DECLARE
+    caller people.caller := people.writer(key, at);
+    one uuid;
+    p record;
+    done integer := 0;
+BEGIN
+    FOR one IN SELECT DISTINCT w.id FROM unnest(wanted) AS w (id) ORDER BY w.id LOOP
+        PERFORM require_editable(one, caller.citizen_id, NULL);
+        IF caller.citizen_id IS NULL OR NOT people.keeps(caller.citizen_id, one) THEN
+            PERFORM people.refuse(403, 'you do not keep ' || one);
+        END IF;
+        SELECT q.licence, is_public(q.status, q.visibility) AS shown, q.shown_geom INTO p FROM place AS q WHERE q.id = one;
+        IF p.licence <> new_licence THEN
+            UPDATE place AS q SET licence = new_licence, version = q.version + 1, modified_at = relicense.at WHERE q.id = one;
+            PERFORM log_change(one, p.shown, p.shown_geom, people.commune_of(one), 'citizen', caller.citizen_id);
+            done := done + 1;
+        END IF;
+    END LOOP;
+    RETURN done;
+END
+$$;
+
 -- Deletes a place: nobody sees it any more, and the log says that it went. A place of somebody else takes a decision of two referents
 -- instead. Errors as of modify_place.
 CREATE FUNCTION citizens.delete_place(key bytea, of_place uuid, at timestamptz, expected integer) RETURNS void

@@ -190,7 +190,7 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = people, pg_temp
 AS $$
     SELECT c.id, c.display_name, k.email, c.home_commune, c.language, c.state, c.joined_on,
-           (SELECT coalesce(jsonb_agg(jsonb_build_object('role', 'referent', 'scope', r.scope, 'code', nullif(r.code, ''))
+           (SELECT coalesce(jsonb_agg(jsonb_build_object('role', CASE r.scope WHEN 'operator' THEN 'operator' ELSE 'referent' END, 'scope', r.scope, 'code', nullif(r.code, ''))
                                       ORDER BY r.scope, r.code), '[]') FROM role AS r WHERE r.citizen_id = c.id),
            (SELECT coalesce(jsonb_object_agg(p.purpose, agrees(c.id, p.purpose)), '{}')
             FROM (SELECT DISTINCT t.purpose FROM consent_text AS t) AS p),

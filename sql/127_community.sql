@@ -75,6 +75,26 @@ BEGIN
 END
 $$;
 
+-- "This still holds", said by somebody with an account. GP409 of what is invented.
+CREATE FUNCTION citizens.confirm_place(key bytea, at timestamptz, of_place uuid) RETURNS date
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    today CONSTANT date := (at AT TIME ZONE 'UTC')::date;
+BEGIN
+    PERFORM citizen(key, at, 'contribute');
+    PERFORM require_public(of_place);
+    IF (SELECT p.source FROM geoplatform.place AS p WHERE p.id = of_place) = 'synthetic' THEN
+        PERFORM refuse(409, 'this place is invented: there is nothing to confirm');
+    END IF;
+    INSERT INTO geoplatform.confirmation AS c (place_id, confirmed_on) VALUES (of_place, today)
+    ON CONFLICT (place_id) DO UPDATE SET confirmed_on = greatest(c.confirmed_on, EXCLUDED.confirmed_on);
+    RETURN today;
+END
+$$;
+
 -- "I take part": asked of whoever keeps the place; by a keeper, done. GP409 where nobody keeps it or it is under way already.
 CREATE FUNCTION citizens.take_part(key bytea, at timestamptz, new_id uuid, of_place uuid, role text, is_public boolean) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

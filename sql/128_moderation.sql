@@ -163,6 +163,49 @@ AS $$
     ORDER BY m.opened_at, m.id LIMIT 200
 $$;
 
+-- How it stands where the caller decides: a row for each commune or department of his or hers; of everywhere only what waits and what was
+-- decided, since counting all takes long. stale_on: what nobody wrote or confirmed since that day.
+CREATE FUNCTION citizens.figures(key bytea, at timestamptz, stale_on date)
+RETURNS TABLE (scope text, code text, name text, places bigint, by_citizens bigint, added bigint, stale bigint, held bigint,
+               waiting bigint, waiting_since timestamptz, decided bigint)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = people, pg_temp
+AS $$
+    WITH who AS MATERIALIZED (SELECT people.citizen(figures.key, figures.at, 'moderate') AS id),
+    own AS (SELECT r.scope, r.code FROM who JOIN role AS r ON r.citizen_id = who.id AND r.scope <> 'operator'),
+    active AS (SELECT v.id FROM geoplatform.vintage AS v WHERE v.state = 'active')
+    SELECT own.scope, own.code,
+           CASE own.scope WHEN 'commune' THEN (SELECT c.name FROM geoplatform.commune AS c JOIN active AS v ON v.id = c.vintage_id WHERE c.code = own.code)
+                          WHEN 'department' THEN (SELECT d.name FROM geoplatform.department AS d JOIN active AS v ON v.id = d.vintage_id WHERE d.code = own.code)
+           END,
+           here.places, here.by_citizens, here.added, here.stale, here.held, matters.waiting, matters.since, matters.decided
+    FROM own
+    LEFT JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE geoplatform.is_public(p.status, p.visibility)) AS places,
+               count(*) FILTER (WHERE geoplatform.is_public(p.status, p.visibility) AND p.source = 'citizen') AS by_citizens,
+               count(*) FILTER (WHERE geoplatform.is_public(p.status, p.visibility) AND p.source = 'citizen'
+                                  AND p.created_at > figures.at - interval '30 days') AS added,
+               count(*) FILTER (WHERE geoplatform.is_public(p.status, p.visibility) AND p.source <> 'synthetic'
+                                  AND greatest((p.modified_at AT TIME ZONE 'UTC')::date, k.confirmed_on) < figures.stale_on) AS stale,
+               count(*) FILTER (WHERE p.status = 'held') AS held
+        FROM active AS v
+        JOIN geoplatform.placement AS l ON l.vintage_id = v.id
+             AND l.commune_code IN (SELECT c.code FROM geoplatform.commune AS c WHERE c.vintage_id = v.id
+                                    AND CASE own.scope WHEN 'commune' THEN c.code ELSE c.department_code END = own.code)
+        JOIN geoplatform.place AS p ON p.id = l.place_id
+        LEFT JOIN geoplatform.confirmation AS k ON k.place_id = p.id
+    ) AS here ON own.scope <> 'all'
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE m.state IN ('open', 'seconding')) AS waiting,
+               min(m.opened_at) FILTER (WHERE m.state IN ('open', 'seconding')) AS since,
+               count(*) FILTER (WHERE EXISTS (SELECT FROM decision AS d WHERE d.matter_id = m.id AND d.decided_at > figures.at - interval '30 days')) AS decided
+        FROM matter AS m
+        WHERE own.scope = 'all' OR (own.scope = 'commune' AND m.commune_code = own.code)
+              OR (own.scope = 'department' AND department_of(m.commune_code) = own.code)
+    ) AS matters
+    ORDER BY own.scope, own.code
+$$;
+
 -- Decides. accepts: whether what was brought up is right. action: of a report that is, what is done about it (none, hidden, deleted,
 -- redacted). Returns the matter's state: seconding where a second referent has to agree to a deletion, the place being hidden meanwhile.
 -- GP404 for what does not wait for the caller; GP412 where a suggestion is about an earlier version of the place.

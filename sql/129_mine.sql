@@ -15,6 +15,7 @@ BEGIN
     WHERE p.id = of_place AND p.status = 'deleted';
     DELETE FROM placement AS l WHERE l.place_id = of_place;
     UPDATE people.decision AS d SET note = NULL FROM people.matter AS m WHERE m.id = d.matter_id AND m.place_id = of_place;
+    DELETE FROM confirmation AS c WHERE c.place_id = of_place;
     DELETE FROM people.author AS a WHERE a.place_id = of_place;
     DELETE FROM people.keeper AS k WHERE k.place_id = of_place;
     DELETE FROM people.credit AS k WHERE k.place_id = of_place;

@@ -332,6 +332,14 @@ place_reference = Table(
     schema="geoplatform",
 )
 
+confirmation = Table(
+    "confirmation",
+    metadata,
+    Column("place_id", Uuid, primary_key=True),
+    Column("confirmed_on", Date, nullable=False),
+    schema="geoplatform",
+)
+
 arrival = Table(
     "arrival",
     metadata,

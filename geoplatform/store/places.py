@@ -35,7 +35,7 @@ from geoplatform.store.tables import (
     categories,
     exportable_place_editions,
     exportable_places,
-    place_editions,
+    place_confirmations,
     places,
 )
 
@@ -310,39 +310,8 @@ def withdraw_synthetic(connection: Connection) -> int:
 
 def get(connection: Connection, place_id: uuid.UUID) -> Place | None:
     """The place as the public sees it, or None."""
-    row = connection.execute(_SELECT_PLACE.where(places.c.id == place_id)).one_or_none()
-    return _place(row) if row else None
-
-
-def of_commune(
-    connection: Connection,
-    code: str,
-    limit: int,
-    vintage: int | None = None,
-    *,
-    kind: str | None = None,
-    category: str | None = None,
-) -> list[Place]:
-    """The first places of a commune, by kind then name; those of a kind or category if it is given. `vintage`: number of an earlier
-    one, which then places them."""
-    table, here = _lying_in(code, vintage, places, place_editions)
-    query = _public(table).where(*here).order_by(table.c.kind, table.c.name, table.c.fid).limit(limit)
-    if kind is not None:
-        query = query.where(table.c.kind == kind)
-    if category is not None:
-        query = query.where(table.c.category == category)
-    return [_place(row) for row in connection.execute(query)]
-
-
-def counts_of_commune(
-    connection: Connection, code: str, vintage: int | None = None, *, category: str | None = None
-) -> dict[str, int]:
-    """Number of places of a commune by kind; of those of a category if it is given."""
-    table, here = _lying_in(code, vintage, places, place_editions)
-    query = select(table.c.kind, func.count()).where(*here).group_by(table.c.kind)
-    if category is not None:
-        query = query.where(table.c.category == category)
-    return {row[0]: row[1] for row in connection.execute(query)}
+    row = connection.execute(public_rows(places).where(places.c.id == place_id)).one_or_none()
+    return read(row) if row else None
 
 
 def exportable_of_commune(connection: Connection, code: str, vintage: int | None = None) -> Iterator[Place]:
@@ -350,14 +319,14 @@ def exportable_of_commune(connection: Connection, code: str, vintage: int | None
 
     `vintage`: number of an earlier one: its places are those that lay in the commune then, with the verdicts of then.
     """
-    table, here = _lying_in(code, vintage, exportable_places, exportable_place_editions)
-    query = _public(table).where(*here).order_by(table.c.id)
+    table, here = lying_in(code, vintage, exportable_places, exportable_place_editions)
+    query = public_rows(table).where(*here).order_by(table.c.id)
     result = connection.execution_options(stream_results=True, yield_per=_STREAMED_AT_ONCE).execute(query)
     for row in result:
-        yield _place(row)
+        yield read(row)
 
 
-def _lying_in(code: str, vintage: int | None, now: Table, ever: Table) -> tuple[Table, list[ColumnElement[bool]]]:
+def lying_in(code: str, vintage: int | None, now: Table, ever: Table) -> tuple[Table, list[ColumnElement[bool]]]:
     """The view to read and the conditions on it: `now` places in the active vintage, `ever` in each one that is kept."""
     if vintage is None:
         return now, [now.c.commune_code == code]
@@ -370,6 +339,12 @@ def count_by_source(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
+def newest(connection: Connection, most: int) -> list[Place]:
+    """The places that citizens added last, the newest first."""
+    query = public_rows(places).where(places.c.source == Source.CITIZEN.value).order_by(places.c.fid.desc()).limit(most)
+    return [read(row) for row in connection.execute(query)]
+
+
 def all_categories(connection: Connection) -> dict[str, Category]:
     """Every category by its code."""
     rows = connection.execute(select(categories).order_by(categories.c.kind, categories.c.code))
@@ -379,15 +354,18 @@ def all_categories(connection: Connection) -> dict[str, Category]:
     }
 
 
-def _public(table: Any) -> Select[Any]:
+def public_rows(table: Any) -> Select[Any]:
+    """A selection of what `read` reads, from one of the views of places; with the day on which each was last confirmed."""
     columns = [column for column in table.c if column.name not in ("geom", "geom_3857", "quadkey", "vintage_id")]
-    return select(*columns, geo.ST_X(table.c.geom).label("lon"), geo.ST_Y(table.c.geom).label("lat"))
+    told = place_confirmations
+    position = geo.ST_X(table.c.geom).label("lon"), geo.ST_Y(table.c.geom).label("lat")
+    return select(*columns, *position, told.c.confirmed_on).select_from(
+        table.outerjoin(told, told.c.place_id == table.c.id)
+    )
 
 
-_SELECT_PLACE = _public(places)
-
-
-def _place(row: Any) -> Place:
+def read(row: Any) -> Place:
+    """The place that such a row is of."""
     return Place(
         id=row.id,
         kind=Kind(row.kind),
@@ -409,6 +387,7 @@ def _place(row: Any) -> Place:
         version=row.version,
         created_on=row.created_on,
         modified_on=row.modified_on,
+        confirmed_on=row.confirmed_on,
     )
 
 

@@ -231,6 +231,14 @@ place_versions = Table(
     schema="published",
 )
 
+place_confirmations = Table(
+    "place_confirmations",
+    metadata,
+    Column("place_id", Uuid),
+    Column("confirmed_on", Date),
+    schema="published",
+)
+
 consent_texts = Table(
     "consent_texts",
     metadata,

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from psycopg import errors as pg
-from sqlalchemy import Connection, exc, select, text
+from sqlalchemy import Connection, exc, func, select, text
 
 from geoplatform.errors import GateFailed, Misuse, NoVintage
-from geoplatform.model import Vintage, VintageState
+from geoplatform.model import BBox, Vintage, VintageState
 from geoplatform.store import history
 from geoplatform.store.engine import Store
-from geoplatform.store.tables import commune_editions
+from geoplatform.store.tables import commune_editions, vintage_findings
 from geoplatform.store.tables import vintages as published
 
 
@@ -148,21 +148,25 @@ def drop(connection: Connection, vintage_id: int) -> None:
         raise
 
 
+#: Without the reports, which are long: every page asks for the vintage in force.
+_PUBLIC = select(*(column for column in published.c if column.name not in ("report", "reattribution")))
+
+
 def active(connection: Connection) -> Vintage | None:
     """The vintage everybody sees, or None before the first load."""
-    row = connection.execute(select(published).where(published.c.state == "active")).one_or_none()
+    row = connection.execute(_PUBLIC.where(published.c.state == "active")).one_or_none()
     return _vintage(row) if row else None
 
 
 def public(connection: Connection) -> list[Vintage]:
     """The active vintage and the retired ones, the newest first."""
-    rows = connection.execute(select(published).order_by(published.c.effective_on.desc(), published.c.id.desc()))
+    rows = connection.execute(_PUBLIC.order_by(published.c.effective_on.desc(), published.c.id.desc()))
     return [_vintage(row) for row in rows]
 
 
 def of_year(connection: Connection, year: int) -> Vintage | None:
     """The public vintage of a year, or None; of several the active one, else the one activated last."""
-    query = select(published).where(published.c.year == year)
+    query = _PUBLIC.where(published.c.year == year)
     row = connection.execute(query.order_by(*_PREFERENCE).limit(1)).one_or_none()
     return _vintage(row) if row else None
 
@@ -174,7 +178,7 @@ def asked(connection: Connection, when: int | dt.date) -> Vintage | None:
 
 def in_force_on(connection: Connection, day: dt.date) -> Vintage | None:
     """The public vintage whose communes were in force on a day: the newest that began by then. None if all are later."""
-    query = select(published).where(published.c.effective_on <= day)
+    query = _PUBLIC.where(published.c.effective_on <= day)
     row = connection.execute(query.order_by(published.c.effective_on.desc(), *_PREFERENCE).limit(1)).one_or_none()
     return _vintage(row) if row else None
 
@@ -185,7 +189,7 @@ _PREFERENCE = (published.c.state != "active", published.c.activated_at.desc().nu
 def holding(connection: Connection, code: str) -> list[Vintage]:
     """The public vintages in which a commune of this code exists, the newest first."""
     held = select(commune_editions.c.vintage_id).where(commune_editions.c.code == code)
-    query = select(published).where(published.c.id.in_(held))
+    query = _PUBLIC.where(published.c.id.in_(held))
     rows = connection.execute(query.order_by(published.c.effective_on.desc(), published.c.id.desc()))
     return [_vintage(row) for row in rows]
 
@@ -203,6 +207,22 @@ def findings_geojson(connection: Connection, vintage_id: int, words: dict[str, s
     `words`: what to say of each kind; the reason of a repair is GEOS's own and stands after it.
     """
     return _findings(connection, "published.vintage_findings", vintage_id, words)
+
+
+def counted_findings(connection: Connection, vintage_id: int) -> dict[str, int]:
+    """How many findings of each kind the checks of a public vintage made."""
+    query = select(vintage_findings.c.kind, func.count()).where(vintage_findings.c.vintage_id == vintage_id)
+    return {row[0]: row[1] for row in connection.execute(query.group_by(vintage_findings.c.kind))}
+
+
+def largest_findings(connection: Connection, vintage_id: int, most: int) -> list[tuple[Any, BBox]]:
+    """The findings of a public vintage (`kind`, `codes`, `area_km2`, `detail`) with their boxes in degrees, the largest first."""
+    shape = vintage_findings.c.geom
+    sides = (func.ST_XMin(shape), func.ST_YMin(shape), func.ST_XMax(shape), func.ST_YMax(shape))
+    told = [vintage_findings.c[name] for name in ("ordinal", "kind", "codes", "area_km2", "detail")]
+    query = select(*told, *sides).where(vintage_findings.c.vintage_id == vintage_id)
+    rows = connection.execute(query.order_by(vintage_findings.c.area_km2.desc().nulls_last(), "ordinal").limit(most))
+    return [(row, BBox(*row[5:9])) for row in rows]
 
 
 def _findings(connection: Connection, table: str, vintage_id: int, words: dict[str, str]) -> str:
@@ -261,4 +281,5 @@ def _vintage(row: Any) -> Vintage:
         precision_m=row.precision_m,
         communes=row.communes or 0,
         communes_without_geometry=row.communes_without_geometry or 0,
+        activated_at=row.activated_at,
     )

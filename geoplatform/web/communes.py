@@ -18,11 +18,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from geoplatform import encode
 from geoplatform.errors import BadParameter
-from geoplatform.model import Category, Commune, Kind, Place, Vintage, commune_code
-from geoplatform.store import communes, places, releases, vintages
+from geoplatform.model import Commune, Place, Vintage, commune_code
+from geoplatform.store import communes, listing, places, releases, vintages
 from geoplatform.store.communes import Succeeded
 from geoplatform.store.engine import Store
-from geoplatform.web import context, params
+from geoplatform.store.listing import Only
+from geoplatform.web import context, narrowing, params
 from geoplatform.web.limits import counted
 from geoplatform.web.security import CSP
 
@@ -64,17 +65,23 @@ def page(code: str) -> AnyResponse:
             return _succeeded(commune, wanted)
         if wanted == "geojson":
             return _geojson(encode.commune_feature(commune, communes.geometry_json(connection, known, number)))
-        counts = places.counts_of_commune(connection, known, number)
         categories = places.all_categories(connection)
-        only = _filters(categories)
-        of_category = only.get("category")
-        listed = places.counts_of_commune(connection, known, number, category=of_category) if of_category else counts
+        only, page_number = narrowing.asked(categories), narrowing.page()
+        counts = listing.counts_of_commune(connection, known, number)
+        total = sum(counts.values()) if only == Only() else None
+        listed = listing.of_commune(connection, known, only, _SHOWN_PLACES, page_number, number, total)
         shown = {
             "commune": commune,
             "counts": counts,
-            "places": places.of_commune(connection, known, _SHOWN_PLACES, number, **only),
-            "places_total": sum(count for kind, count in listed.items() if only.get("kind") in (None, kind)),
-            "only": only,
+            "places": listed.places,
+            "places_total": listed.total,
+            "page": page_number,
+            "pages": max(1, -(-listed.total // _SHOWN_PLACES)),
+            "only": narrowing.spelled(only),
+            "on_tiles": narrowing.on_tiles(only),
+            "is_narrow": narrowing.is_narrow(only),
+            "box": only.box,
+            "fresh_since": narrowing.fresh_since(),
             "categories": categories,
             "neighbours": communes.neighbours(connection, known, number),
             "then": then,
@@ -85,15 +92,6 @@ def page(code: str) -> AnyResponse:
     return context.page("commune.html", **shown)  # after the connection is given back: the page asks for one too
 
 
-def _filters(categories: dict[str, Category]) -> dict[str, str]:
-    """The `kind` and `category` that are asked for; an empty one is any. BadParameter for one that is not there."""
-    only = {name: request.args[name] for name in ("kind", "category") if request.args.get(name)}
-    for name, there in (("kind", list(Kind)), ("category", list(categories))):
-        if only.get(name, there[0]) not in there:
-            raise BadParameter(name, only[name][:40], "is not one of " + ", ".join(there))
-    return only
-
-
 @blueprint.get("/communes/<code>/embed")
 @counted("read")
 def embedded(code: str) -> AnyResponse:
@@ -102,7 +100,7 @@ def embedded(code: str) -> AnyResponse:
     with context.store().reading() as connection:
         commune = communes.get(connection, known)
         categories = places.all_categories(connection)
-        only = _filters(categories)
+        only = narrowing.on_tiles(narrowing.asked(categories))
     response = context.page("embed.html", commune=commune, categories=categories, only=only)
     response.headers["Content-Security-Policy"] = CSP.replace("frame-ancestors 'self'", "frame-ancestors *")
     return response

@@ -130,6 +130,11 @@ def now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
+def moment(text: str) -> dt.datetime:
+    """The moment that the database tells in JSON."""
+    return dt.datetime.fromisoformat(text)
+
+
 def remembered(name: str, seconds: float, make: Callable[[], T]) -> T:
     """What `make` returned at most so many seconds ago in this process: for figures that may be a little old."""
     kept = current_app.extensions[_KEY][2]

@@ -8,7 +8,9 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from geoplatform.errors import BadParameter
-from geoplatform.store import communes, places
+from geoplatform.model import Vintage
+from geoplatform.store import communes, outlines, places, releases
+from geoplatform.store.outlines import Inset
 from geoplatform.web import context, language, params
 from geoplatform.web.limits import counted
 
@@ -16,7 +18,9 @@ blueprint = Blueprint("home", __name__)
 
 PILOTS = ["97414", "97407", "97408"]
 _HITS = 30
+_NEWEST = 6
 _FIGURES_FOR_S = 30
+_INSETS_FOR_S = 3600
 _COOKIE_S = 365 * 86_400
 
 
@@ -29,7 +33,15 @@ def index() -> Response:
     with context.store().reading() as connection:
         hits = communes.find(connection, words, _HITS, vintage.id) if words and vintage else []
         pilots = communes.some(connection, PILOTS)
-    return context.page("home.html", q=words, hits=hits, pilots=pilots, figures=_figures())
+        newest = places.newest(connection, _NEWEST)
+        categories = places.all_categories(connection) if newest else {}
+        published = max(
+            (release.published_at for release in releases.current(connection, with_files=False)), default=None
+        )
+    shown = {"newest": newest, "categories": categories, "published": published}
+    return context.page(
+        "home.html", q=words, hits=hits, pilots=pilots, figures=_figures(), insets=_insets(vintage), **shown
+    )
 
 
 @blueprint.get("/lang/<lang>", endpoint="language")
@@ -40,6 +52,16 @@ def language_choice(lang: str) -> Response:
     answer = redirect(params.own_path(request.args.get("next", ""), "/"))
     answer.set_cookie(language.COOKIE, lang, max_age=_COOKIE_S, httponly=True, samesite="Lax", secure=request.is_secure)
     return answer
+
+
+def _insets(vintage: Vintage | None) -> list[Inset]:
+    """The territories as small maps; drawn once for each vintage, now and then."""
+
+    def draw() -> list[Inset]:
+        with context.store().reading() as connection:
+            return outlines.territories(connection)
+
+    return context.remembered(f"insets {vintage.id}", _INSETS_FOR_S, draw) if vintage else []
 
 
 def _figures() -> dict[str, Any]:

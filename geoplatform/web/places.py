@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
-from geoplatform import encode
+from geoplatform import encode, hours
 from geoplatform.errors import UnknownPlace
 from geoplatform.model import Category, Place
 from geoplatform.store import communes, places, versions
 from geoplatform.store.citizens import community
-from geoplatform.web import context, params
+from geoplatform.web import context, narrowing, params
 from geoplatform.web.limits import counted
 from geoplatform.web.pages import who
 
@@ -38,7 +38,7 @@ def page(place_id: uuid.UUID) -> Response:
         response.vary.add("Accept")
         response.make_conditional(request)
         return response
-    relation = None
+    relation, now = None, context.now().astimezone(hours.zone_of(code))
     if who.signed_in() is not None:
         with context.store().reading() as connection:
             relation = community.relation(connection, who.key(), context.now(), place_id)
@@ -49,6 +49,9 @@ def page(place_id: uuid.UUID) -> Response:
         commune=commune,
         community=known,
         relation=relation,
+        opening=hours.at(place.opening_hours, now) if place.opening_hours else None,
+        local_day=now.date(),
+        fresh_since=narrowing.fresh_since(),
         told=_schema_org(place, category),
     )
 

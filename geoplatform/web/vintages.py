@@ -8,11 +8,13 @@ from flask import Blueprint, Response, jsonify, url_for
 
 from geoplatform.errors import Unknown
 from geoplatform.model import Vintage
-from geoplatform.store import vintages
+from geoplatform.store import communes, vintages
 from geoplatform.web import checks, context, language, params
 from geoplatform.web.limits import counted
 
 blueprint = Blueprint("vintages", __name__)
+
+_MOST_LISTED = 200
 
 
 @blueprint.get("/vintages")
@@ -26,6 +28,23 @@ def index() -> Response:
     if wanted == "html":
         return context.page("vintages.html", kept=kept, documents=documents, sentence=checks.sentence)
     return jsonify(vintages=[_listed(vintage, documents[vintage.id]) for vintage in kept])
+
+
+@blueprint.get("/vintages/<int(max=2147483647):number>/findings")
+@counted("read")
+def findings(number: int) -> Response:
+    """What the checks of a vintage found, on a map and as a list: gaps, overlaps, repairs, limits that do not match."""
+    with context.store().reading() as connection:
+        vintage = next((one for one in vintages.public(connection) if one.id == number), None)
+        if vintage is None:
+            raise Unknown("vintage", number)
+        counts = vintages.counted_findings(connection, number)
+        largest = vintages.largest_findings(connection, number, _MOST_LISTED)
+        codes = sorted({code for row, _ in largest for code in row.codes})
+        names = {one.code: one.name for one in communes.some(connection, codes, number)}
+    return context.page(
+        "findings.html", edition=vintage, counts=counts, largest=largest, names=names, words=checks.findings()
+    )
 
 
 @blueprint.get(

@@ -19,7 +19,10 @@ PATHS = {
     "page": "/places/{id}?f=html",
     "feature": "/places/{id}?f=geojson",
     "api": "/api/v1/places/{id}",
+    "home": "/",
     "commune page": "/communes/97401?f=html",
+    "commune page by words": "/communes/97401?f=html&q=canary&fresh=1",
+    "poster": "/communes/97401/poster.svg",
     "geojson dump": "/communes/97401/places.geojson",
     "csv dump": "/communes/97401/places.csv",
     "page of a vintage": "/communes/97401?f=html&vintage=2025",
@@ -29,7 +32,7 @@ PATHS = {
     "cluster tile": "/tiles/places/5/{x5}/{y5}.geojson",
     "vector tile": "/tiles/places/14/{x}/{y}.mvt",
 }
-BULK = {way for way in PATHS if "dump" in way}
+BULK = {way for way in PATHS if "dump" in way or way == "poster"}
 
 
 def tile_of(position: LonLat, z: int) -> tuple[int, int]:

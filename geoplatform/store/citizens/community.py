@@ -46,6 +46,12 @@ def appreciate(connection: Connection, key: bytes, now: dt.datetime, place_id: u
     call(connection, "appreciate", key, now, of_place=place_id, likes=likes)
 
 
+def confirm(connection: Connection, key: bytes, now: dt.datetime, place_id: uuid.UUID) -> dt.date:
+    """Say that what is written of a place still holds: the day on which it was said. Conflict for an invented one."""
+    day: dt.date = call(connection, "confirm_place", key, now, of_place=place_id)
+    return day
+
+
 def take_part(
     connection: Connection,
     key: bytes,

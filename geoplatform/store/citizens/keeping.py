@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from geoplatform.model import Submission
+from geoplatform.model import Licence, Submission
 from geoplatform.store.citizens.calls import call, rows
 from geoplatform.store.places import Submitted
 
@@ -71,3 +71,10 @@ def _feature(row: dict[str, Any]) -> dict[str, Any]:
     properties = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in given.items()}
     geometry = {"type": "Point", "coordinates": [round(lon, _DECIMALS), round(lat, _DECIMALS)]}
     return {"type": "Feature", "id": identifier, "geometry": geometry, "properties": properties}
+
+
+def relicense(
+    connection: Connection, key: bytes, now: dt.datetime, place_ids: list[uuid.UUID], licence: Licence
+) -> int:
+    """Put places that the caller keeps under another licence, all or none: how many had another one. Unknown, NotAllowed."""
+    return int(call(connection, "relicense", key, now, wanted=place_ids, new_licence=licence.value))

@@ -118,6 +118,11 @@ def queue(connection: Connection, key: bytes, now: dt.datetime, commune: str | N
     return rows(connection, "queue", key, now, commune=commune)
 
 
+def figures(connection: Connection, key: bytes, now: dt.datetime, stale_on: dt.date) -> list[dict[str, Any]]:
+    """How it stands in each commune or department where the caller decides; `places` and what follows it are None of everywhere."""
+    return rows(connection, "figures", key, now, stale_on=stale_on)
+
+
 def matters(connection: Connection, key: bytes, now: dt.datetime) -> list[dict[str, Any]]:
     """What the caller brought up and what is about places that he or she keeps, with the decisions."""
     return rows(connection, "matters", key, now)

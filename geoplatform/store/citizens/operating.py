@@ -35,19 +35,21 @@ def set_value(connection: Connection, name: str, value: int) -> None:
     )
 
 
-def referents(connection: Connection) -> list[Any]:
-    """Who decides where: `email`, `scope` (commune, department, all), `code`, `granted_at`."""
-    return list(connection.execute(text("""
+def holders(connection: Connection, *, operator: bool = False) -> list[Any]:
+    """Who decides where, or who is an operator: `email`, `scope` (commune, department, all, operator), `code`, `granted_at`."""
+    query = text("""
         SELECT k.email, r.scope, r.code, r.granted_at FROM people.role AS r
-        LEFT JOIN people.contact AS k ON k.citizen_id = r.citizen_id ORDER BY r.scope, r.code, k.email
-    """)))  # fmt: skip
+        LEFT JOIN people.contact AS k ON k.citizen_id = r.citizen_id
+        WHERE (r.scope = 'operator') = :operator ORDER BY r.scope, r.code, k.email
+    """)
+    return list(connection.execute(query, {"operator": operator}))
 
 
 def grant(connection: Connection, email: str, scope: str, code: str, now: dt.datetime) -> None:
-    """Have somebody decide in a commune, a department or everywhere (`code` ''). Unknown if nobody has that address, or for a code
-    that the vintage in force does not have."""
-    if scope != "all":
-        view = {"commune": "communes", "department": "departments"}[scope]
+    """Have somebody decide in a commune, a department or everywhere (`code` ''), or be an operator (''). Unknown if nobody has that
+    address, or for a code that the vintage in force does not have."""
+    view = {"commune": "communes", "department": "departments"}.get(scope)
+    if view is not None:
         query = text(f"SELECT FROM published.{view} WHERE code = :code")
         if connection.execute(query, {"code": code}).rowcount == 0:
             raise Unknown(scope, code)
@@ -58,10 +60,10 @@ def grant(connection: Connection, email: str, scope: str, code: str, now: dt.dat
     )  # fmt: skip
 
 
-def revoke(connection: Connection, email: str) -> int:
-    """Have somebody decide nowhere any more. From how many scopes that was."""
-    query = text("DELETE FROM people.role WHERE citizen_id = :id")
-    return connection.execute(query, {"id": _citizen(connection, email)}).rowcount
+def revoke(connection: Connection, email: str, *, operator: bool = False) -> int:
+    """Have somebody decide nowhere any more, or be no operator any more. How many roles that were."""
+    query = text("DELETE FROM people.role WHERE citizen_id = :id AND (scope = 'operator') = :operator")
+    return connection.execute(query, {"id": _citizen(connection, email), "operator": operator}).rowcount
 
 
 def suspend(connection: Connection, email: str, *, suspended: bool) -> None:

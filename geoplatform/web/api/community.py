@@ -68,6 +68,15 @@ def _appreciation(place_id: uuid.UUID, *, likes: bool) -> Response:
     return Response(status=204)
 
 
+@blueprint.put("/places/<uuid:place_id>/confirmation")
+@counted("submit")
+def confirm(place_id: uuid.UUID) -> Response:
+    """ "This still holds": `confirmed_on`, the day (UTC) that the page of the place then shows. It is not kept who said so."""
+    key, now = caller.key(), context.now()
+    day = context.write(lambda connection: community.confirm(connection, key, now, place_id), repeatable=True)
+    return saying.private({"confirmed_on": day})
+
+
 @blueprint.post("/places/<uuid:place_id>/participations")
 @counted("submit")
 def take_part(place_id: uuid.UUID) -> Response:

@@ -13,6 +13,7 @@ from geoplatform import __version__
 from geoplatform.model import Kind, Licence, Scope, Stage, Visibility
 from geoplatform.store.citizens.mine import Choice
 from geoplatform.store.citizens.moderation import Action, Reason, Report
+from geoplatform.store.citizens.operation import Remit
 from geoplatform.web import context
 from geoplatform.web.limits import counted
 
@@ -105,6 +106,17 @@ _BODIES: dict[str, dict[str, Any]] = {
     "moderation.appeal": _object(("note",), note={**_NOTE, "minLength": 1}),
     "moderation.decide": _object(
         ("accept", "reason"), accept=_FLAG, reason=_one_of(Reason), action=_one_of(Action), note=_or_null(_NOTE)
+    ),
+    "mine.relicense": _object(
+        ("places", "licence"),
+        places={"type": "array", "items": _UUID, "minItems": 1, "maxItems": 1000},
+        licence=_one_of(Licence),
+    ),
+    "operation.grant": _object(
+        ("email", "scope"),
+        email=_EMAIL,
+        scope=_one_of(Remit),
+        code=_text(5, description="Of the commune or department."),
     ),
     "mine.leave": _object(
         ("otherwise", "confirm"),

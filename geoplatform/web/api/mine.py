@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify, make_response, render_template, 
 
 from geoplatform import archive, encode
 from geoplatform.errors import BadMediaType, UnknownPlace
-from geoplatform.model import Kind
+from geoplatform.model import Kind, Licence
 from geoplatform.store.citizens import keeping, mine
 from geoplatform.store.citizens.mine import Choice
 from geoplatform.store.tokens import digest
@@ -21,6 +21,7 @@ from geoplatform.web.limits import counted
 
 blueprint = Blueprint("mine", __name__)
 
+_MOST_AT_ONCE = 1000
 _ZIP = "application/zip"
 _ATOM = "application/atom+xml; charset=utf-8"
 
@@ -65,6 +66,19 @@ def place(place_id: uuid.UUID) -> Response:
     response.mimetype = "application/geo+json"
     response.set_etag(str(found[0]["properties"]["version"]))
     return response
+
+
+@blueprint.put("/api/v1/me/licence")
+@counted("submit")
+def relicense() -> Response:
+    """Put several `places` that the caller keeps under another `licence`, all of them or none: how many `changed`."""
+    key, now = caller.key(), context.now()
+    said = saying.members()
+    licence, wanted = said.choice("licence", Licence, required=True), said.identifiers("places", _MOST_AT_ONCE)
+    saying.done(said, "a change of licence")
+    to = saying.sure(licence)
+    changed = context.write(lambda connection: keeping.relicense(connection, key, now, wanted, to), shows=True)
+    return jsonify(changed=changed)
 
 
 @blueprint.get("/api/v1/me/archive")

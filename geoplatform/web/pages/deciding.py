@@ -10,7 +10,8 @@ from geoplatform.model import commune_code
 from geoplatform.store import communes, places
 from geoplatform.store.citizens import moderation
 from geoplatform.store.citizens.moderation import Action, Reason
-from geoplatform.web import context, params
+from geoplatform.store.citizens.operation import Remit
+from geoplatform.web import context, narrowing, params
 from geoplatform.web.limits import counted
 from geoplatform.web.pages import who
 
@@ -29,9 +30,16 @@ def queue() -> Response:
     with context.store().reading() as connection:
         waiting = moderation.queue(connection, who.key(), context.now(), None)
         choices = places.all_categories(connection)
-    if not (waiting or me.roles):
+        stands = moderation.figures(connection, who.key(), context.now(), narrowing.fresh_since())
+    if not (waiting or any(role["scope"] != Remit.OPERATOR for role in me.roles)):
         raise NotAllowed("this page is for referents, and for who keeps a place about which something was suggested")
-    shown = {"waiting": waiting, "categories": choices, "reasons": list(Reason), "actions": list(Action)}
+    shown = {
+        "waiting": waiting,
+        "figures": stands,
+        "categories": choices,
+        "reasons": list(Reason),
+        "actions": list(Action),
+    }
     response = context.page("citizens/queue.html", **shown)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from tests.web.citizens.conftest import Citizen
@@ -28,6 +30,35 @@ def test_appreciations_are_counted_in_public_from_five_people_on_and_never_named
     assert town.stranger().get(f"/places/{place}/community").json["appreciations"] is None
     town.run("UPDATE people.setting SET value = 4 WHERE name = 'counted_from'")
     assert town.stranger().get(f"/places/{place}/community").json["appreciations"] == 4
+
+
+def test_whoever_knows_a_place_says_that_it_still_holds_and_is_not_remembered(town):
+    ana, bob = town.contributor("ana"), town.citizen("bob")
+    place = ana.add()
+    town.run("UPDATE geoplatform.place SET modified_at = modified_at - interval '2 years'")
+    html = {"Accept": "text/html"}
+    assert "Rien ne le confirme depuis plus d’un an" in town.stranger().page(f"/places/{place}", headers=html).text
+    for _ in range(2):
+        answer = bob.put(f"/places/{place}/confirmation")
+        assert (answer.status_code, answer.json) == (200, {"confirmed_on": dt.datetime.now(dt.UTC).date().isoformat()})
+    assert "Rien ne le confirme depuis plus d’un an" not in town.stranger().page(f"/places/{place}", headers=html).text
+    assert town.rows("SELECT count(*) FROM geoplatform.confirmation") == [(1,)]
+    assert town.rows("SELECT version FROM geoplatform.place") == [(1,)]
+    ana.patch(f"/places/{place}", {"properties": {"visibility": "private"}})
+    assert bob.put(f"/places/{place}/confirmation").status_code == 404
+    assert town.rows("SELECT count(*) FROM published.place_confirmations") == [(0,)]
+    town.run("UPDATE geoplatform.place SET visibility = 'public', source = 'synthetic'")
+    assert bob.put(f"/places/{place}/confirmation").status_code == 409
+
+
+def test_the_page_of_a_place_names_who_takes_part_and_says_so(town):
+    ana = town.contributor("ana")
+    ana.patch("/me", {"display_name": "Ana du jardin"})
+    place = ana.add()
+    ana.post(f"/places/{place}/participations", {"role": "jardinière", "public": True})
+    assert (
+        "Ana du jardin (jardinière)" in town.stranger().page(f"/places/{place}", headers={"Accept": "text/html"}).text
+    )
 
 
 def test_somebody_takes_part_once_the_keeper_says_yes_and_is_named_only_if_he_says_so(town):

@@ -19,10 +19,11 @@ EVERYBODY = (
     "suspended",
     "referent",
     "referent elsewhere",
+    "operator",
     "program",
     "expired",
 )
-CITIZENS = {"ana", "stranger", "referent", "referent elsewhere"}
+CITIZENS = {"ana", "stranger", "referent", "referent elsewhere", "operator"}
 #: Who may do it, by operation of the description, and what it says.
 MAY = {
     "POST /places": (CITIZENS | {"program"}, lambda m: feature(f"Lieu {next(m.numbers)}", spot(0.7, 0.7))),
@@ -32,6 +33,7 @@ MAY = {
     "POST /places/{place_id}/versions/{version}/restore": ({"ana", "referent"}, None),
     "PUT /places/{place_id}/appreciation": (CITIZENS, None),
     "DELETE /places/{place_id}/appreciation": (CITIZENS, None),
+    "PUT /places/{place_id}/confirmation": (CITIZENS, None),
     "POST /places/{place_id}/participations": (CITIZENS, lambda m: {"role": "membre"}),
     "GET /places/{place_id}/participations": ({"ana", "ana's reader"}, None),
     "GET /places/{place_id}/invitations": ({"ana", "ana's reader"}, None),
@@ -45,10 +47,10 @@ MAY = {
     "PATCH /participations/{participation}": (set(), lambda m: {"public": True}),  # whose it is: asked below
     "DELETE /participations/{participation}": ({"ana"}, None),
     "POST /places/{place_id}/suggestions": (
-        {"stranger", "referent", "referent elsewhere"},
+        CITIZENS - {"ana"},
         lambda m: {"properties": {"name": "Proposé"}},
     ),
-    "POST /places/{place_id}/claims": ({"stranger", "referent", "referent elsewhere"}, lambda m: {"note": "à moi"}),
+    "POST /places/{place_id}/claims": (CITIZENS - {"ana"}, lambda m: {"note": "à moi"}),
     "POST /places/{place_id}/reports": ({"nobody", "expired", *CITIZENS} - {"expired"}, lambda m: {"reason": "closed"}),
     "GET /moderation/queue": (CITIZENS, None),
     "POST /moderation/matters/{matter}/decisions": ({"referent"}, lambda m: {"accept": False, "reason": "mistaken"}),
@@ -63,11 +65,16 @@ MAY = {
     "PUT /me/consents/{purpose}": (CITIZENS, lambda m: {"given": True, "version": WORDS}),
     "PATCH /me": (CITIZENS, lambda m: {"language": "fr"}),
     "POST /me/email": (
-        {"ana", "stranger", "referent", "referent elsewhere"},
+        CITIZENS,
         lambda m: {"email": f"neu{next(m.numbers)}@example.org"},
     ),
     "PUT /me/email": (set(), lambda m: {"code": "x"}),  # it was mailed to nobody
     "POST /me/follows": (CITIZENS, lambda m: {"kind": "merchant"}),
+    "PUT /me/licence": ({"ana"}, lambda m: {"places": [m.place], "licence": "ODbL-1.0"}),
+    "GET /operator/state": ({"operator"}, None),
+    "GET /operator/roles": ({"operator"}, None),
+    "POST /operator/roles": ({"operator"}, lambda m: {"email": "bob@example.org", "scope": "commune", "code": "97402"}),
+    "DELETE /operator/roles/{role}": ({"operator"}, None),
     "POST /me/leaving": (set(), lambda m: {"otherwise": "delete", "confirm": False}),  # never here
     "POST /me/archive": (set(), lambda m: {}),  # of another media type
 }
@@ -85,7 +92,7 @@ OPEN = {
 TABLES = (
     "geoplatform.place", "geoplatform.placement", "geoplatform.place_version", "people.citizen", "people.keeper", "people.author",
     "people.appreciation", "people.participation", "people.invitation", "people.matter", "people.decision", "people.role",
-    "people.consent", "people.token", "people.session", "people.follow", "people.contact",
+    "people.consent", "people.token", "people.session", "people.follow", "people.contact", "geoplatform.confirmation",
 )  # fmt: skip
 
 
@@ -100,7 +107,7 @@ class Match:
             "nobody": town.stranger(), "ana": self.ana, "stranger": town.contributor("stranger"),
             "suspended": town.contributor("suspended"), "referent": town.referent("ref", "commune", "97401"),
             "referent elsewhere": town.referent("far", "commune", "97402"), "ana's reader": town.stranger(),
-            "program": town.stranger(), "expired": town.stranger(),
+            "operator": town.referent("op", "operator", ""), "program": town.stranger(), "expired": town.stranger(),
         }  # fmt: skip
         town.trust(self.ana, self.bob, *(self.who[name] for name in CITIZENS))
         token = self.ana.post("/me/tokens", {"label": "lecture", "scopes": ["read"]}).json["secret"]
@@ -111,7 +118,7 @@ class Match:
 
     def objects(self) -> dict[str, str]:
         """A place of Ana's with all that hangs on it, and things of hers."""
-        place = self.ana.add(f"Jardin {next(self.numbers)}")
+        place = self.place = self.ana.add(f"Jardin {next(self.numbers)}")
         self.ana.patch(f"/places/{place}", {"properties": {"name": f"Jardin {next(self.numbers)}"}})
         self.town.run(
             "INSERT INTO people.keeper (place_id, citizen_id, since) VALUES (%s, %s, now())", place, self.bob.id
@@ -131,6 +138,7 @@ class Match:
             "token": self.ana.post("/me/tokens", {"label": "x", "scopes": ["read"]}).json["id"],
             "session": self._session(),
             "purpose": "credit",
+            "role": self._role(),
         }
 
     def _session(self) -> str:
@@ -141,6 +149,15 @@ class Match:
                                  now() + interval '1 day')""",
                       self.ana.id)  # fmt: skip
         return str(self.town.rows("SELECT id FROM people.session WHERE agent = 'phone'")[0][0])
+
+    def _role(self) -> str:
+        """Of Bob, who decides somewhere else."""
+        self.town.run("DELETE FROM people.role WHERE citizen_id = %s", self.bob.id)
+        self.town.run(
+            """INSERT INTO people.role (citizen_id, scope, code, granted_at) VALUES (%s, 'commune', '97402', now())""",
+            self.bob.id,
+        )
+        return str(self.town.rows("SELECT id FROM people.role WHERE citizen_id = %s", self.bob.id)[0][0])
 
     def state(self) -> list:
         parts = " UNION ALL ".join(

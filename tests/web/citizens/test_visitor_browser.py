@@ -67,7 +67,74 @@ def test_a_filter_is_in_the_address_and_list_and_map_follow_it(chromium, peopled
         page.get_by_role("link", name="Tout montrer").click()
         expect(page.locator("[data-place]")).to_have_count(6)
         page.goto("/communes/97401?category=library")
-        expect(page.get_by_text("Aucun lieu de cette sorte n’est publié dans cette commune.")).to_be_visible()
+        expect(page.get_by_text("Aucun lieu ne répond à ces filtres dans cette commune.")).to_be_visible()
+
+
+def test_the_list_shows_what_the_map_shows_where_one_wants_that(chromium, peopled, tmp_path):  # noqa: F811
+    with seated(chromium, peopled, tmp_path) as seat:
+        page = seat.open()
+        page.goto("/communes/97401")
+        wait_for_map(page)
+        expect(page.locator("[data-place]")).to_have_count(6)
+        west = spot(0.2, 0.5)
+        page.evaluate("at => { window.__map.jumpTo({center: at, zoom: 16}); }", west)
+        expect(page.locator("[data-place]")).to_have_count(6)
+        page.get_by_label("Seulement ce que la carte montre").check()
+        expect(page.locator("[data-place]")).to_have_count(2)
+        expect(page.locator("[data-total]")).to_have_text("(2)")
+        expect(page.locator("[data-follow-status]")).to_have_text("2 lieux dans la liste")
+        assert "bbox=" in page.url
+        page.evaluate("at => { window.__map.jumpTo({center: at, zoom: 16}); }", spot(0.6, 0.5))
+        expect(page.locator("[data-place][data-name='Boulangerie 2']")).to_have_count(1)
+        seat.look(page, "followed")
+        page.get_by_role("button", name="Voir Boulangerie 2 sur la carte").click()
+        expect(page.locator(".maplibregl-popup")).to_contain_text("Boulangerie 2")
+        page.get_by_label("Mots").fill("théâtre")
+        page.get_by_role("button", name="Filtrer").click()  # within the same box
+        wait_for_map(page)
+        expect(page.locator("[data-place]")).to_have_count(1)
+        assert page.get_by_label("Seulement ce que la carte montre").is_checked()
+        assert {one["name"] for one in drawn(page, "listed-points")} == {"Théâtre 2"}
+        page.get_by_label("Seulement ce que la carte montre").uncheck()
+        expect(page.locator("[data-place]")).to_have_count(3)
+        assert "bbox=" not in page.url
+
+
+def test_somebody_says_that_a_place_is_as_its_page_says(chromium, peopled, tmp_path):  # noqa: F811
+    with seated(chromium, peopled, tmp_path, PHONE) as seat:
+        page = seat.open()
+        peopled.run("UPDATE geoplatform.place SET modified_at = modified_at - interval '2 years'")
+        (place,) = peopled.rows("SELECT id::text FROM geoplatform.place WHERE name = 'Boulangerie 1'")[0]
+        seat.sign_in(page, "bob@example.org")
+        page.goto(f"/places/{place}")
+        expect(page.get_by_text("Rien ne le confirme depuis plus d’un an")).to_be_visible()
+        seat.look(page, "stale")
+        page.get_by_role("button", name="C’est toujours exact").click()
+        expect(page.get_by_text("Merci, c’est noté")).to_be_visible()
+        page.reload()
+        expect(page.get_by_text("Rien ne le confirme depuis plus d’un an")).to_have_count(0)
+
+
+def test_what_checks_found_is_shown_on_a_map(chromium, peopled, tmp_path):  # noqa: F811
+    peopled.run(
+        """INSERT INTO geoplatform.vintage_finding (vintage_id, ordinal, kind, codes, area_km2, geom)
+           SELECT v.id, n, kind, codes, area, ST_Buffer(ST_SetSRID(ST_MakePoint(55.1, -21.95 + n / 100.0), 4326), 0.002)
+           FROM geoplatform.vintage AS v,
+                (VALUES (1, 'gap', ARRAY['97401'], 0.5), (2, 'overlap', ARRAY['97401', '97402'], 2)) AS f (n, kind, codes, area)"""
+    )
+    with seated(chromium, peopled, tmp_path, PHONE) as seat:
+        page = seat.open()
+        page.goto("/vintages")
+        page.get_by_role("link", name="Trous, recouvrements et réparations, sur une carte").click()
+        wait_for_map(page)
+        assert page.locator("tbody tr").count() == 2
+        assert "200 ha" in page.locator("tbody tr").first.inner_text()
+        seat.look(page, "findings")
+        page.get_by_role("button", name="Voir sur la carte : 97401", exact=True).click()
+        page.wait_for_timeout(1500)
+        wait_for_map(page)
+        assert len(drawn(page, "features-fill")) >= 1
+    assert peopled.stranger().page("/vintages/99/findings").status_code == 404
 
 
 @contextmanager

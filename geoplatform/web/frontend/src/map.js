@@ -4,7 +4,7 @@ import 'maplibre-gl/dist/maplibre-gl.css';
 import './map.css';
 import {AttributionControl, Map as MapLibre, NavigationControl, ScaleControl, addProtocol, setWorkerUrl} from 'maplibre-gl';
 import {Protocol} from 'pmtiles';
-import {listenToList, readListed, showInList} from './list.js';
+import {followMap, listenToList, readListed, showInList} from './list.js';
 import {putMarks} from './marks.js';
 import {keepNames} from './names.js';
 import {enhancePointing} from './pointing.js';
@@ -26,7 +26,7 @@ function readConfig() {
     maxTileZoom: 14, root: '', ...config,
     base: `${window.location.origin}${config.root ?? ''}`,
     listed: Boolean(config.listed) && listed.features.length > 0,
-    data: {listed, chosen: config.chosen && pointAt(config.chosen), features: dataOf(config.features)},
+    data: {listed: config.listed || config.alone ? listed : undefined, chosen: config.chosen && pointAt(config.chosen), features: dataOf(config.features)},
   };
 }
 
@@ -137,8 +137,16 @@ function tieToPage(map, config, moves) {
       map.getContainer().scrollIntoView({block: 'nearest', behavior: calm.matches ? 'auto' : 'smooth'});
     },
   });
+  const follow = document.querySelector('[data-follow]');
+  if (follow) {
+    followMap(follow, {
+      bounds: () => map.getBounds().toArray().flat(),
+      moved: (then) => map.on('moveend', then),
+      listed: () => config.data.listed && map.getSource('listed')?.setData((config.data.listed = readListed())),
+    });
+  }
   for (const group of document.querySelectorAll('[data-views]')) {
-    group.hidden = false;
+    for (const part of [group, ...group.querySelectorAll('[hidden]')]) part.hidden = false;
     group.addEventListener('click', (event) => {
       const bbox = event.target.closest('[data-bbox]')?.dataset.bbox;
       if (bbox) moves.goTo(bbox.split(',').map(Number));

@@ -36,11 +36,12 @@ const mark = {
  * (PMTiles) that layers are drawn from in place of the server's, by name of the layer. */
 export function makeStyle(config) {
   const style = makeWhole(config);
+  if (config.alone) return {...style, layers: style.layers.filter(({source}) => source !== 'places')}; // what tiles cannot tell
   if (!config.data.features && (!config.archives || config.archives.places)) return style;
   return {...style, layers: style.layers.filter(({source}) => source !== 'places' && source !== 'listed')}; // the page shows its own features
 }
 
-function makeWhole({base, archives, only, tokens, vintage, highlight, listed, maxTileZoom, attribution, data}) {
+function makeWhole({base, archives, only, alone, tokens, vintage, highlight, listed, maxTileZoom, attribution, data}) {
   const start = archives?.communes ? 0 : COMMUNES_START; // a file of communes is shown as far out as it goes
   const asked = (layer) => {
     const wanted = new URLSearchParams(layer === 'places' ? only ?? {} : vintage ? {vintage} : {}).toString();
@@ -115,7 +116,7 @@ function makeWhole({base, archives, only, tokens, vintage, highlight, listed, ma
         paint: {'text-color': tokens.clusterText}},
       {id: 'places-points', type: 'symbol', source: 'places', 'source-layer': 'places', ...(listed && {minzoom: CLUSTERS_END}),
         filter: ['!', isCluster], layout: mark},
-      {id: 'listed-points', type: 'symbol', source: 'listed', minzoom: 9, maxzoom: CLUSTERS_END, layout: mark},
+      {id: 'listed-points', type: 'symbol', source: 'listed', minzoom: alone ? 0 : 9, maxzoom: alone ? 24 : CLUSTERS_END, layout: mark},
       {id: 'places-names', type: 'symbol', source: 'places', 'source-layer': 'places', minzoom: 15, filter: ['!', isCluster],
         layout: {
           'text-field': ['get', 'name'], 'text-font': PLAIN, 'text-size': 12, 'text-max-width': 9,
