@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from geoplatform.errors import NotAllowed
 from geoplatform.model import commune_code
+from geoplatform.refusals import Refusal
 from geoplatform.store import communes, places
 from geoplatform.store.citizens import moderation
 from geoplatform.store.citizens.moderation import Action, Reason
@@ -30,7 +31,7 @@ def queue() -> Response:
         waiting = moderation.queue(connection, who.key(), context.now(), None)
         choices = places.all_categories(connection)
     if not (waiting or me.roles):
-        raise NotAllowed("this page is for referents, and for who keeps a place about which something was suggested")
+        raise NotAllowed(Refusal("referents_only"))
     shown = {"waiting": waiting, "categories": choices, "reasons": list(Reason), "actions": list(Action)}
     response = context.page("citizens/queue.html", **shown)
     response.headers["Cache-Control"] = "no-store"
