@@ -18,6 +18,7 @@ from typing import Any
 from geoplatform.errors import BadBody, BadParameter, BadPlace
 from geoplatform.model import Submission
 from geoplatform.reading import Reading
+from geoplatform.refusals import Refusal
 
 FORMAT, VERSION = "geoplatform-archive", 1
 #: Bytes of an archive that is taken in, packed and unpacked.
@@ -31,6 +32,7 @@ _DOCUMENT = "archive.json"
 #: What a zip raises that is none, or was cut or altered.
 _BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, ValueError)
 _MOST_VERSIONS = 1 << 30
+_LANGUAGES = ["fr", "en"]
 _FIRST_YEAR, _LAST_YEAR = 1900, 2999
 _ABOUT = """\
 Ce dossier contient tout ce que la carte garde de vous. / This folder holds everything that the map keeps of you.
@@ -68,34 +70,33 @@ def unpacked(data: bytes) -> dict[str, Any]:
     """The document in a zip, checked member by member. BadBody names what is wrong, and where."""
     document = _document(data)
     if not isinstance(document, dict) or (document.get("format"), document.get("version")) != (FORMAT, VERSION):
-        raise _wrong(_DOCUMENT, None, f"is not a document of the format {FORMAT}, version {VERSION}")
+        raise _wrong(_DOCUMENT, None, "not_this_format", format=FORMAT, version=VERSION)
     for name in _LISTS:
         rows = document.get(name)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise _wrong(name, None, "is not a list of objects")
+            raise _wrong(name, None, "not_objects")
     problems: list[BadParameter] = []
     for where, value in _moments(document):
         problems += _of_moment(where, value)
     told = document.get("citizen")
     citizen = Reading(told if isinstance(told, dict) else {}, "citizen.")
     citizen.name("display_name", 80, required=True)
-    citizen.problems += [] if citizen.properties.get("language") in ("fr", "en") else [
-        BadParameter("citizen.language", citizen.properties.get("language"), "is not one of fr, en")
-    ]  # fmt: skip
+    if citizen.properties.get("language") not in _LANGUAGES:
+        citizen.refuse("language", citizen.properties.get("language"), "not_one_of", allowed=_LANGUAGES)
     problems += citizen.problems
     if isinstance(told, dict) and citizen.properties.get("display_name"):
         told["display_name"] = str(told["display_name"]).strip()
     for number, place in enumerate(document["places"]):
         versions = place.get("versions")
         if not isinstance(versions, list) or not all(isinstance(version, dict) for version in versions):
-            raise _wrong(f"places[{number}].versions", None, "is not a list of objects")
+            raise _wrong(f"places[{number}].versions", None, "not_objects")
         newest, authored = place.get("version"), place.get("authored")
         if type(newest) is not int or not 0 < newest < _MOST_VERSIONS:
-            raise _wrong(f"places[{number}].version", str(newest)[:40], "is not the number of a version")
+            raise _wrong(f"places[{number}].version", str(newest)[:40], "not_a_version")
         if not isinstance(authored, list) or not all(type(one) is int and 0 < one <= newest for one in authored):
-            raise _wrong(f"places[{number}].authored", None, f"is not a list of versions from 1 to {newest}")
+            raise _wrong(f"places[{number}].authored", None, "not_versions", newest=newest)
         if not all(type(one.get("version")) is int and 0 < one["version"] < newest for one in versions):
-            raise _wrong(f"places[{number}].versions", None, f"are not all from before version {newest}")
+            raise _wrong(f"places[{number}].versions", None, "not_earlier", newest=newest)
         problems += _of_place(place, f"places[{number}]")
         for index, version in enumerate(versions):
             version["id"] = place.get("id")
@@ -119,7 +120,7 @@ def _of_place(place: dict[str, Any], where: str) -> list[BadParameter]:
         place.update({name: _plain(getattr(read, name)) for name in _CONTENT})  # as it was checked
         place.update(lon=read.position.lon, lat=read.position.lat)
         if place.get("id") is None:
-            problems.append(BadParameter("id", None, "is required"))
+            problems.append(BadParameter("id", None, Refusal("required")))
     except BadPlace as wrong:
         problems += wrong.problems
     return [BadParameter(f"{where}.{one.parameter}", one.value, one.reason) for one in problems]
@@ -159,11 +160,8 @@ def _of_moment(where: str, value: Any) -> list[BadParameter]:
         year = dt.datetime.fromisoformat(value).year if isinstance(value, str) else 0
     except ValueError:
         year = 0
-    return (
-        []
-        if _FIRST_YEAR <= year <= _LAST_YEAR
-        else [BadParameter(where, str(value)[:40], "is not a moment (ISO 8601)")]
-    )
+    is_one = _FIRST_YEAR <= year <= _LAST_YEAR
+    return [] if is_one else [BadParameter(where, str(value)[:40], Refusal("not_a_moment"))]
 
 
 def _document(data: bytes) -> Any:
@@ -171,11 +169,11 @@ def _document(data: bytes) -> Any:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             inside = archive.getinfo(_DOCUMENT)
             if inside.file_size > LARGEST_INSIDE:
-                raise _wrong(_DOCUMENT, inside.file_size, f"has more than {LARGEST_INSIDE} bytes")
+                raise _wrong(_DOCUMENT, inside.file_size, "too_many_bytes", limit=LARGEST_INSIDE)
             with archive.open(inside) as file:
                 text = file.read(LARGEST_INSIDE + 1)
     except KeyError as error:
-        raise _wrong("body", None, f"holds no {_DOCUMENT}") from error
+        raise _wrong("body", None, "lacks_file", file=_DOCUMENT) from error
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -186,16 +184,16 @@ def _document(data: bytes) -> Any:
         NotImplementedError,
         ValueError,
     ) as error:
-        raise _wrong("body", None, f"is not a whole zip archive: {error}") from error
+        raise _wrong("body", None, "not_a_zip", why=str(error)) from error
     try:
         return json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError among them
-        raise _wrong(_DOCUMENT, None, f"is not JSON in UTF-8: {error}") from error
+        raise _wrong(_DOCUMENT, None, "not_json", why=str(error)) from error
 
 
 def _refuse_constant(name: str) -> Any:
-    raise _wrong(_DOCUMENT, name, "holds what JSON does not have")
+    raise _wrong(_DOCUMENT, name, "not_in_json", given=name)
 
 
-def _wrong(where: str, value: object, reason: str) -> BadBody:
-    return BadBody([BadParameter(where, value, reason)])
+def _wrong(where: str, value: object, code: str, **facts: object) -> BadBody:
+    return BadBody([BadParameter(where, value, Refusal(code, **facts))])

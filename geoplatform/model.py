@@ -15,6 +15,7 @@ from typing import Any
 
 from geoplatform.errors import BadParameter, BadPlace, BadPoint, BadTile, UnknownCommune
 from geoplatform.reading import Reading
+from geoplatform.refusals import Refusal
 
 #: INSEE code of a commune: five signs, `2A`/`2B` for Corsica (INSEE, Code officiel géographique).
 COMMUNE_CODE = re.compile(r"(?:\d{2}|2[AB])\d{3}", re.ASCII)
@@ -136,17 +137,15 @@ class LonLat:
     lat: float
 
     def __post_init__(self) -> None:
-        for name, value, limit in (("longitude", self.lon, 180.0), ("latitude", self.lat, 90.0)):
+        for name, value, limit in (("longitude", self.lon, 180), ("latitude", self.lat, 90)):
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise BadPoint(name, value, "is not a number")
+                raise BadPoint(name, value, Refusal("not_a_number"))
             if isinstance(value, float) and not math.isfinite(value):
-                raise BadPoint(name, str(value), "is not a finite number")
+                raise BadPoint(name, str(value), Refusal("not_finite"))
             if abs(value) > limit:
-                hint = ""
-                if name == "latitude" and abs(value) <= 180 and abs(self.lon) <= 90:
-                    hint = "; longitude comes first: are the two swapped?"
-                shown = str(value)[:24]
-                raise BadPoint(name, shown, f"{shown} is outside -{limit:g}..{limit:g} degrees{hint}")
+                swapped = name == "latitude" and abs(value) <= 180 and abs(self.lon) <= 90
+                code, shown = "swapped" if swapped else "beyond_range", str(value)[:24]
+                raise BadPoint(name, shown, Refusal(code, given=shown, least=-limit, most=limit))
         # A tenth of a millimetre is the finest we keep: denormal numbers make PostgreSQL's arithmetic fail.
         object.__setattr__(self, "lon", round(float(self.lon), 9))
         object.__setattr__(self, "lat", round(float(self.lat), 9))
@@ -155,10 +154,10 @@ class LonLat:
     def from_geojson(cls, geometry: object) -> LonLat:
         """Position of a GeoJSON Point (RFC 7946 §3.1.2); a third coordinate is dropped. BadPoint otherwise."""
         if not isinstance(geometry, dict) or geometry.get("type") != "Point":
-            raise BadPoint("geometry", geometry, 'is not a GeoJSON geometry of type "Point"')
+            raise BadPoint("geometry", geometry, Refusal("not_a_point"))
         coordinates = geometry.get("coordinates")
         if not isinstance(coordinates, list) or not 2 <= len(coordinates) <= 3:
-            raise BadPoint("geometry.coordinates", coordinates, "is not [longitude, latitude]")
+            raise BadPoint("geometry.coordinates", coordinates, Refusal("not_a_position"))
         return cls(coordinates[0], coordinates[1])
 
     def rounded(self, decimals: int = 7) -> tuple[float, float]:
@@ -372,10 +371,10 @@ class Submission:
         a website that is not http(s), a property nobody knows, a position that is none.
         """
         if not isinstance(feature, dict) or feature.get("type") != "Feature":
-            raise BadPlace([BadParameter("type", _kind_of(feature), 'the body is not a GeoJSON "Feature"')])
+            raise BadPlace([BadParameter("type", _kind_of(feature), Refusal("not_a_feature"))])
         properties = feature.get("properties")
         if not isinstance(properties, dict):
-            raise BadPlace([BadParameter("properties", properties, "is not an object")])
+            raise BadPlace([BadParameter("properties", properties, Refusal("not_an_object"))])
         reading = Reading(properties, "properties.")
         values: dict[str, Any] = {
             "kind": reading.choice("kind", Kind, required=True),
@@ -400,11 +399,11 @@ class Submission:
         if values["kind"] not in (None, Kind.PROJECT):
             for name in ("stage", "starts_on", "ends_on"):
                 if values[name] is not None:
-                    reading.refuse(name, str(values[name]), "is for projects")
+                    reading.refuse(name, str(values[name]), "projects_only")
         if values["starts_on"] and values["ends_on"] and values["ends_on"] < values["starts_on"]:
-            reading.refuse("ends_on", str(values["ends_on"]), f"is before the first day, {values['starts_on']}")
+            reading.refuse("ends_on", str(values["ends_on"]), "ends_before", first=str(values["starts_on"]))
         if values["visibility"] is Visibility.PRIVATE and not may_be_private:
-            reading.refuse("visibility", "private", "needs an account: nobody could see the place again")
+            reading.refuse("visibility", "private", "needs_account")
         reading.refuse_others()
         if reading.problems:
             raise BadPlace(reading.problems)

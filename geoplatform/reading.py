@@ -13,6 +13,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from geoplatform import hours
 from geoplatform.errors import BadParameter
+from geoplatform.refusals import Refusal
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -31,9 +32,9 @@ class Reading:
         self.problems: list[BadParameter] = []
         self.asked: set[str] = set()
 
-    def refuse(self, name: str, value: object, reason: str) -> None:
-        """Note that this value cannot be taken."""
-        self.problems.append(BadParameter(f"{self.prefix}{name}", value, reason))
+    def refuse(self, name: str, value: object, code: str, **facts: object) -> None:
+        """Note that this value cannot be taken; `code` and `facts` as of a `Refusal`."""
+        self.problems.append(BadParameter(f"{self.prefix}{name}", value, Refusal(code, **facts)))
 
     def text(self, name: str, longest: int, *, required: bool = False, lines: bool = False) -> str | None:
         """A text of at most so many signs, stripped; of several lines if it may be. An empty one counts as absent."""
@@ -41,21 +42,21 @@ class Reading:
         value = self.properties.get(name)
         if value is None or (isinstance(value, str) and not value.strip()):
             if required:
-                self.refuse(name, value, "is required")
+                self.refuse(name, value, "required")
             return None
         if not isinstance(value, str):
-            self.refuse(name, value, "is not a text")
+            self.refuse(name, value, "not_text")
             return None
         value = value.strip()
         if len(value) > longest:
-            self.refuse(name, value[:40] + "…", f"has {len(value)} signs, {longest} are allowed")
+            self.refuse(name, value[:40] + "…", "too_long", length=len(value), limit=longest)
             return None
         bad = next((sign for sign in value if _forbidden(sign, lines)), None)
         if bad is not None:
-            self.refuse(name, value[:40], f"holds the control character U+{ord(bad):04X}")
+            self.refuse(name, value[:40], "control_character", character=f"U+{ord(bad):04X}")
             return None
         if not any(unicodedata.category(sign)[0] in "LNSP" for sign in value):
-            self.refuse(name, value[:40], "holds nothing that can be seen")
+            self.refuse(name, value[:40], "invisible")
             return None
         return value
 
@@ -64,14 +65,14 @@ class Reading:
         value = self.text(name, longest, required=required)
         word = next((word for word in value.split() if mixes_scripts(word)), None) if value else None
         if word is not None:
-            self.refuse(name, word[:40], "mixes Latin letters with those of another script that look like them")
+            self.refuse(name, word[:40], "mixed_scripts")
         return value
 
     def opening_hours(self, name: str, longest: int) -> str | None:
         """Opening hours as OpenStreetMap writes them."""
         value = self.text(name, longest)
         if value is not None and not hours.is_valid(value):
-            self.refuse(name, value, "is not in the syntax of OpenStreetMap, such as Mo-Fr 09:00-18:00; PH off")
+            self.refuse(name, value, "not_opening_hours")
         return value
 
     def day(self, name: str) -> dt.date | None:
@@ -86,7 +87,7 @@ class Reading:
             day = None
         if day is None or not _FIRST_YEAR <= day.year <= _LAST_YEAR:
             shown = str(value)[:40]
-            self.refuse(name, shown, f"is not a day as YYYY-MM-DD from {_FIRST_YEAR} to {_LAST_YEAR}")
+            self.refuse(name, shown, "not_a_day_between", least=_FIRST_YEAR, most=_LAST_YEAR)
             return None
         return day
 
@@ -98,7 +99,7 @@ class Reading:
             return None
         allowed = [str(choice) for choice in choices]
         if value not in allowed:
-            self.refuse(name, value, "is not one of " + ", ".join(allowed))
+            self.refuse(name, value, "not_one_of", allowed=allowed)
             return None
         return choices(value)
 
@@ -108,7 +109,7 @@ class Reading:
         value = self.properties.get(name)
         allowed = [str(choice) for choice in choices]
         if not isinstance(value, list) or not value or any(one not in allowed for one in value):
-            self.refuse(name, value, "is not a list of some of " + ", ".join(allowed))
+            self.refuse(name, value, "not_some_of", allowed=allowed)
             return []
         return [choice for choice in choices if choice in value]
 
@@ -117,12 +118,12 @@ class Reading:
         self.asked.add(name)
         value = self.properties.get(name)
         if not isinstance(value, list) or not 1 <= len(value) <= most:
-            self.refuse(name, None, f"is not a list of 1 to {most} identifiers")
+            self.refuse(name, None, "not_identifiers", limit=most)
             return []
         try:
             return [uuid.UUID(one) for one in value]
         except (ValueError, AttributeError, TypeError):
-            self.refuse(name, None, "does not name places by their identifiers")
+            self.refuse(name, None, "not_places")
             return []
 
     def flag(self, name: str, *, required: bool = False) -> bool | None:
@@ -130,7 +131,7 @@ class Reading:
         self.asked.add(name)
         value = self.properties.get(name)
         if not isinstance(value, bool) and (required or value is not None):
-            self.refuse(name, value, "is neither true nor false")
+            self.refuse(name, value, "not_a_flag")
             return None
         return value
 
@@ -141,7 +142,7 @@ class Reading:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            self.refuse(name, str(value)[:40], f"is not a whole number from {least} to {most}")
+            self.refuse(name, str(value)[:40], "not_a_whole_number", least=least, most=most)
             return None
         return value
 
@@ -153,7 +154,7 @@ class Reading:
         try:
             return validate_email(value, check_deliverability=False, allow_smtputf8=False).ascii_email or value
         except EmailNotValidError as error:
-            self.refuse(name, value, f"is not an e-mail address: {error}")
+            self.refuse(name, value, "not_an_email", why=str(error))
             return None
 
     def website(self, name: str, longest: int) -> str | None:
@@ -163,7 +164,7 @@ class Reading:
             return None
         address = web_address(value)
         if address is None:
-            self.refuse(name, value, "is not an http or https address")
+            self.refuse(name, value, "not_a_url")
         return address
 
     def identifier(self, value: object, otherwise: uuid.UUID) -> uuid.UUID:
@@ -173,13 +174,13 @@ class Reading:
         try:
             return uuid.UUID(value if isinstance(value, str) else "")
         except ValueError:
-            self.problems.append(BadParameter("id", value, "is not a UUID"))
+            self.problems.append(BadParameter("id", value, Refusal("not_a_uuid")))
             return otherwise
 
     def refuse_others(self, noun: str = "a place") -> None:
         """Note every member that nobody asked for."""
         for name in sorted(set(self.properties) - self.asked, key=str):
-            self.refuse(name, self.properties[name], f"is not a property of {noun}")
+            self.refuse(name, self.properties[name], "unknown_member", noun=noun)
 
 
 def web_address(text: str) -> str | None:

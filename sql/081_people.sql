@@ -77,7 +77,7 @@ CREATE TABLE people.session (
     id uuid PRIMARY KEY,
     secret_sha256 bytea NOT NULL UNIQUE CHECK (length(secret_sha256) = 32),
     citizen_id uuid NOT NULL REFERENCES people.citizen ON DELETE CASCADE,
-    agent text NOT NULL CHECK (length(agent) <= 120),
+    agent text NOT NULL CHECK (length(agent) <= 300),
     begun_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL
 );
@@ -101,7 +101,7 @@ CREATE TABLE people.sign_in (
     citizen_id uuid NOT NULL REFERENCES people.citizen ON DELETE CASCADE,
     occurred_at timestamptz NOT NULL,
     event text NOT NULL CHECK (event IN ('joined', 'signed_in', 'signed_out', 'token_made', 'token_revoked', 'email_changed')),
-    agent text NOT NULL CHECK (length(agent) <= 120)
+    agent text NOT NULL CHECK (length(agent) <= 300)
 );
 COMMENT ON TABLE people.sign_in IS 'Who signed in when; dropped after sign_ins_days.';
 CREATE INDEX sign_in_citizen ON people.sign_in (citizen_id, occurred_at);

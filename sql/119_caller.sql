@@ -2,14 +2,15 @@
 -- calls them, cannot act for anybody whose key it was not shown.
 SET ROLE geoplatform_owner;
 
--- Refusals have SQLSTATEs of their own, with the status of HTTP that fits in their last three signs; the detail names the
--- parameter at fault. Of 404 the words are a noun and the detail is what it was asked by. Whoever calls tells them from failures
--- (store/engine.py).
-CREATE FUNCTION people.refuse(status integer, words text, detail text DEFAULT '') RETURNS void
+-- Refusals have SQLSTATEs of their own, with the status of HTTP that fits in their last three signs. The message is a code, the detail
+-- its facts as JSON: those that its sentences speak of (geoplatform/refusals.py); of 422 the `parameter` at fault, of 404 the `identifier`
+-- by which it was asked. Whoever calls tells them from failures (store/engine.py). Example:
+-- PERFORM people.refuse(404, 'unknown_place', jsonb_build_object('identifier', of_place));
+CREATE FUNCTION people.refuse(status integer, code text, facts jsonb DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    RAISE EXCEPTION USING MESSAGE = words, ERRCODE = 'GP' || status, DETAIL = coalesce(refuse.detail, '');
+    RAISE EXCEPTION USING MESSAGE = code, ERRCODE = 'GP' || status, DETAIL = facts::text;
 END
 $$;
 
@@ -33,9 +34,9 @@ BEGIN
     END IF;
     IF FOUND THEN
         IF scope <> 'read' AND NOT scope = ANY (holder.scopes) THEN  -- who may do something may read what is his
-            PERFORM refuse(403, format('this token may %s, and this takes one that may %s', array_to_string(holder.scopes, ', '), scope));
+            PERFORM refuse(403, 'other_scope', jsonb_build_object('scopes', holder.scopes, 'scope', scope));
         ELSIF holder.state = 'suspended' AND scope <> 'read' THEN
-            PERFORM refuse(403, 'this account is suspended');
+            PERFORM refuse(403, 'suspended');
         END IF;
         caller.citizen_id := holder.citizen_id;
         RETURN caller;
@@ -44,7 +45,7 @@ BEGIN
     FROM geoplatform.api_token AS t
     WHERE t.secret_sha256 = key AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > at);
     IF NOT FOUND THEN
-        PERFORM refuse(401, 'this session or token is unknown, expired or revoked');
+        PERFORM refuse(401, 'unknown_key');
     END IF;
     RETURN caller;
 END
@@ -62,7 +63,7 @@ BEGIN
     IF caller.citizen_id IS NOT NULL THEN
         PERFORM FROM citizen AS c WHERE c.id = caller.citizen_id AND c.state = 'active' FOR KEY SHARE;
         IF NOT FOUND THEN
-            PERFORM refuse(401, 'this session or token is unknown, expired or revoked');
+            PERFORM refuse(401, 'unknown_key');
         END IF;
     END IF;
     RETURN caller;
@@ -78,7 +79,7 @@ DECLARE
     caller people.caller := caller(key, at, scope);
 BEGIN
     IF caller.citizen_id IS NULL THEN
-        PERFORM refuse(403, 'this is for people: a program''s key has no account');
+        PERFORM refuse(403, 'people_only');
     END IF;
     RETURN caller.citizen_id;
 END

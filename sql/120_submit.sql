@@ -19,14 +19,14 @@ SET search_path = people, pg_temp
 AS $$
 BEGIN
     IF NOT agrees(of_citizen, 'publication') THEN
-        PERFORM refuse(403, 'you have not agreed that what you add is shown (consent `publication`)', 'publication');
+        PERFORM refuse(403, 'no_consent');
     ELSIF NOT needs_look(of_citizen, commune) THEN
         RETURN 'published';
     END IF;
     IF (SELECT count(*) FROM matter AS m WHERE m.opened_by = of_citizen AND m.kind = 'first' AND m.state = 'open')
        >= value_of('held_at_once')
     THEN
-        PERFORM refuse(403, 'your first contributions wait for a referent: add more once they have been looked at');
+        PERFORM refuse(403, 'held_at_once');
     END IF;
     RETURN 'held';
 END

@@ -67,15 +67,15 @@ BEGIN
              AND (EXISTS (SELECT FROM people.keeper AS k WHERE k.place_id = of_place AND k.citizen_id = citizen)
                   OR (there.shown AND people.decides(citizen, there.commune_code)));
     IF there IS NULL OR there.status = 'deleted' OR NOT (keeps OR ((citizen IS NULL AND there.listed) OR (citizen IS NOT NULL AND there.shown))) THEN
-        PERFORM people.refuse(404, 'place', of_place::text);
+        PERFORM people.refuse(404, 'unknown_place', jsonb_build_object('identifier', of_place));
     ELSIF there.source <> 'citizen' THEN
-        PERFORM people.refuse(403, of_place || ' is no citizen''s contribution: its register or loader changes it');
+        PERFORM people.refuse(403, 'not_of_citizens', jsonb_build_object('place', of_place));
     ELSIF citizen IS NOT NULL AND NOT keeps THEN
-        PERFORM people.refuse(403, 'you do not keep this place: suggest a change instead');
+        PERFORM people.refuse(403, 'suggest_instead');
     ELSIF citizen IS NOT NULL AND there.status = 'hidden' THEN
-        PERFORM people.refuse(403, 'a referent hid this place: appeal against it first');
+        PERFORM people.refuse(403, 'hidden');
     ELSIF there.version <> expected THEN
-        PERFORM people.refuse(412, format('%s has changed since version %s: read it again', of_place, expected));
+        PERFORM people.refuse(412, 'changed_since', jsonb_build_object('place', of_place, 'version', expected));
     END IF;
 END
 $$;
@@ -180,7 +180,7 @@ BEGIN
     FOR one IN SELECT DISTINCT w.id FROM unnest(wanted) AS w (id) ORDER BY w.id LOOP
         PERFORM require_editable(one, caller.citizen_id, NULL);
         IF caller.citizen_id IS NULL OR NOT people.keeps(caller.citizen_id, one) THEN
-            PERFORM people.refuse(403, 'you do not keep ' || one);
+            PERFORM people.refuse(403, 'not_kept', jsonb_build_object('place', one));
         END IF;
         SELECT q.licence, is_public(q.status, q.visibility) AS shown, q.shown_geom INTO p FROM place AS q WHERE q.id = one;
         IF p.licence <> new_licence THEN
@@ -206,7 +206,7 @@ BEGIN
     IF caller.citizen_id IS NOT NULL
        AND NOT EXISTS (SELECT FROM people.keeper AS k WHERE k.place_id = of_place AND k.citizen_id = caller.citizen_id)
     THEN
-        PERFORM people.refuse(403, 'you do not keep this place: report it, and two referents decide');
+        PERFORM people.refuse(403, 'report_instead');
     END IF;
     PERFORM set_status(of_place, 'deleted', at, coalesce(caller.label, 'citizen'), caller.citizen_id);
     UPDATE people.matter AS m SET state = 'withdrawn' WHERE m.place_id = of_place AND m.state IN ('open', 'seconding');
@@ -231,13 +231,13 @@ BEGIN
     WHERE p.id = of_place AND p.status = 'deleted' FOR UPDATE OF p;
     IF FOUND THEN
         IF gone.version <> expected THEN
-            PERFORM people.refuse(412, format('%s has changed since version %s: read it again', of_place, expected));
+            PERFORM people.refuse(412, 'changed_since', jsonb_build_object('place', of_place, 'version', expected));
         ELSIF gone.modified_at < at - make_interval(days => people.value_of('deleted_days')) THEN
-            PERFORM people.refuse(404, 'place', of_place::text);
+            PERFORM people.refuse(404, 'unknown_place', jsonb_build_object('identifier', of_place));
         END IF;
         SELECT v.status INTO old FROM place_version AS v WHERE v.place_id = of_place AND v.version = gone.version - 1;
         IF old.status = 'hidden' THEN
-            PERFORM people.refuse(403, 'a referent hid this place: appeal against it first');
+            PERFORM people.refuse(403, 'hidden');
         END IF;
         UPDATE people.matter AS m SET state = 'open' WHERE m.place_id = of_place AND m.kind = 'first' AND m.state = 'withdrawn';
         PERFORM set_status(of_place, people.status_of(of_place), at, 'citizen', citizen);
@@ -251,7 +251,7 @@ BEGIN
     SELECT v.* INTO old FROM place_version AS v
     WHERE v.place_id = of_place AND v.version = of_version AND NOT v.is_redacted AND (keeps OR is_public(v.status, v.visibility));
     IF NOT FOUND THEN
-        PERFORM people.refuse(404, 'earlier version of ' || of_place, of_version::text);
+        PERFORM people.refuse(404, 'unknown_version', jsonb_build_object('identifier', of_version));
     END IF;
     -- What was chosen since about who may see it and under which licence holds on.
     IF NOT keeps AND old.visibility <> 'public' THEN  -- others were shown neither

@@ -21,7 +21,7 @@ BEGIN
     IF (SELECT count(*) FROM sign_in_link AS l WHERE lower(l.email) = lower(keep_link.email) AND l.asked_at > at - interval '1 hour')
        >= value_of('links_an_hour')
     THEN
-        PERFORM refuse(429, 'this address was sent several links within an hour: look for the latest, or wait');
+        PERFORM refuse(429, 'too_many_links');
     END IF;
     INSERT INTO sign_in_link (secret_sha256, email, language, citizen_id, asked_at, expires_at)
     VALUES (secret_sha256, email, language, for_citizen, at, at + make_interval(mins => value_of('link_minutes')));
@@ -44,7 +44,7 @@ DECLARE
     spoken text;
 BEGIN
     IF NOT EXISTS (SELECT FROM session AS s WHERE s.secret_sha256 = key) THEN
-        PERFORM refuse(403, 'a token changes no address: sign in');
+        PERFORM refuse(403, 'token_for_address');
     END IF;
     SELECT c.language INTO spoken FROM citizen AS c WHERE c.id = who;
     PERFORM keep_link(secret_sha256, email, spoken, who, at);
@@ -65,11 +65,11 @@ BEGIN
     UPDATE sign_in_link AS l SET used_at = at
     WHERE l.secret_sha256 = link_sha256 AND l.citizen_id = who AND l.used_at IS NULL AND l.expires_at > at RETURNING l.email INTO new_email;
     IF NOT FOUND THEN
-        PERFORM refuse(401, 'this link was used, is too old, or is not for this account');
+        PERFORM refuse(401, 'others_link');
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended(lower(new_email), 1));
     IF EXISTS (SELECT FROM contact AS k WHERE lower(k.email) = lower(new_email) AND k.citizen_id <> who) THEN
-        PERFORM refuse(409, 'this address has an account of its own');
+        PERFORM refuse(409, 'address_taken');
     END IF;
     INSERT INTO contact AS k (citizen_id, email, verified_at) VALUES (who, new_email, at)
     ON CONFLICT (citizen_id) DO UPDATE SET email = EXCLUDED.email, verified_at = EXCLUDED.verified_at;
@@ -112,7 +112,7 @@ BEGIN
     WHERE l.secret_sha256 = link_sha256 AND l.citizen_id IS NULL AND l.used_at IS NULL AND l.expires_at > at
     RETURNING l.email, l.language INTO link;
     IF NOT FOUND THEN
-        PERFORM refuse(401, 'this link was used, or is too old: ask for another');
+        PERFORM refuse(401, 'used_link');
     END IF;
     PERFORM pg_advisory_xact_lock(hashtextextended(lower(link.email), 1));
     SELECT c.citizen_id INTO who FROM contact AS c WHERE lower(c.email) = lower(link.email);
@@ -176,7 +176,7 @@ BEGIN
     DELETE FROM session AS s
     WHERE s.citizen_id = who AND CASE WHEN session_id IS NULL THEN s.secret_sha256 = key ELSE s.id = session_id END RETURNING s.agent INTO ended;
     IF NOT FOUND THEN
-        PERFORM refuse(404, 'session of yours', session_id::text);
+        PERFORM refuse(404, 'unknown_session', jsonb_build_object('identifier', session_id));
     END IF;
     PERFORM note_sign_in(who, 'signed_out', ended.agent, at);
 END
@@ -208,7 +208,7 @@ DECLARE
     who uuid := citizen(key, at, 'contribute');
 BEGIN
     IF home <> '' AND NOT EXISTS (SELECT FROM published.communes AS c WHERE c.code = home) THEN
-        PERFORM refuse(422, 'is no commune of the vintage in force', 'home_commune');
+        PERFORM refuse(422, 'not_a_commune', jsonb_build_object('parameter', 'home_commune'));
     END IF;
     UPDATE citizen AS c
     SET display_name = coalesce(change_me.display_name, c.display_name),
@@ -231,9 +231,9 @@ DECLARE
 BEGIN
     SELECT max(t.version) INTO words FROM consent_text AS t WHERE t.purpose = give_consent.purpose;
     IF words IS NULL THEN
-        PERFORM refuse(404, 'consent', purpose);
+        PERFORM refuse(404, 'unknown_consent', jsonb_build_object('identifier', purpose));
     ELSIF is_given AND text_version IS DISTINCT FROM words THEN
-        PERFORM refuse(422, format('the words in force are those of %s: read them first', words), 'text_version');
+        PERFORM refuse(422, 'other_words', jsonb_build_object('parameter', 'version', 'version', words));
     END IF;
     PERFORM FROM citizen AS c WHERE c.id = who FOR UPDATE;
     IF agrees(who, purpose) <> is_given THEN
@@ -291,12 +291,12 @@ DECLARE
     who uuid := citizen(key, at, 'read');
 BEGIN
     IF NOT EXISTS (SELECT FROM session AS s WHERE s.secret_sha256 = key) THEN
-        PERFORM refuse(403, 'a token makes no tokens: sign in');
+        PERFORM refuse(403, 'token_for_token');
     END IF;
     PERFORM FROM citizen AS c WHERE c.id = who FOR UPDATE;
     DELETE FROM token AS t WHERE t.citizen_id = who AND t.expires_at <= at;
     IF (SELECT count(*) FROM token AS t WHERE t.citizen_id = who) >= value_of('tokens_each') THEN
-        PERFORM refuse(403, 'you have as many tokens as you may: revoke one first');
+        PERFORM refuse(403, 'too_many_tokens');
     END IF;
     INSERT INTO token (id, secret_sha256, citizen_id, label, scopes, created_at, expires_at)
     VALUES (token_id, token_sha256, who, label, scopes, at, expires_at);
@@ -314,7 +314,7 @@ DECLARE
 BEGIN
     DELETE FROM token AS t WHERE t.citizen_id = who AND t.id = token_id RETURNING t.label INTO gone;
     IF NOT FOUND THEN
-        PERFORM refuse(404, 'token of yours', token_id::text);
+        PERFORM refuse(404, 'unknown_token', jsonb_build_object('identifier', token_id));
     END IF;
     PERFORM note_sign_in(who, 'token_revoked', gone.label, at);
 END

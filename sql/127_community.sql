@@ -34,7 +34,7 @@ BEGIN
     SELECT p.kind INTO found_kind FROM geoplatform.place AS p
     WHERE p.id = of_place AND geoplatform.is_public(p.status, p.visibility) FOR KEY SHARE;
     IF NOT FOUND THEN
-        PERFORM refuse(404, 'place', of_place::text);
+        PERFORM refuse(404, 'unknown_place', jsonb_build_object('identifier', of_place));
     END IF;
     RETURN found_kind;
 END
@@ -53,7 +53,7 @@ AS $$
 BEGIN
     IF NOT keeps(citizen, of_place) THEN
         PERFORM require_public(of_place);
-        PERFORM refuse(403, 'this is for those who keep the place');
+        PERFORM refuse(403, 'keepers_only');
     END IF;
 END
 $$;
@@ -87,7 +87,7 @@ BEGIN
     PERFORM citizen(key, at, 'contribute');
     PERFORM require_public(of_place);
     IF (SELECT p.source FROM geoplatform.place AS p WHERE p.id = of_place) = 'synthetic' THEN
-        PERFORM refuse(409, 'this place is invented: there is nothing to confirm');
+        PERFORM refuse(409, 'invented');
     END IF;
     INSERT INTO geoplatform.confirmation AS c (place_id, confirmed_on) VALUES (of_place, today)
     ON CONFLICT (place_id) DO UPDATE SET confirmed_on = greatest(c.confirmed_on, EXCLUDED.confirmed_on);
@@ -107,15 +107,15 @@ DECLARE
     state text := CASE WHEN keeps(who, of_place) THEN 'active' ELSE 'requested' END;
 BEGIN
     IF kind NOT IN ('association', 'project') THEN
-        PERFORM refuse(409, 'one takes part in associations and projects: this is a ' || kind);
+        PERFORM refuse(409, 'nothing_to_join', jsonb_build_object('kind', kind));
     ELSIF NOT EXISTS (SELECT FROM keeper AS k WHERE k.place_id = of_place) THEN
-        PERFORM refuse(409, 'nobody keeps this place, who could say yes: claim it first, if it is yours');
+        PERFORM refuse(409, 'nobody_keeps');
     END IF;
     INSERT INTO participation (id, place_id, citizen_id, role, state, is_public, asked_at, since)
     VALUES (new_id, of_place, who, role, state, is_public, at, CASE state WHEN 'active' THEN (at AT TIME ZONE 'UTC')::date END)
     ON CONFLICT (place_id, citizen_id) WHERE participation.state <> 'ended' DO NOTHING;
     IF NOT FOUND THEN
-        PERFORM refuse(409, 'you take part already, or have asked to');
+        PERFORM refuse(409, 'takes_part');
     END IF;
     RETURN state;
 END
@@ -133,7 +133,7 @@ BEGIN
     SET role = coalesce(change_participation.role, t.role), is_public = coalesce(change_participation.is_public, t.is_public)
     WHERE t.id = of_id AND t.citizen_id = who;
     IF NOT FOUND THEN
-        PERFORM refuse(404, 'participation of yours', of_id::text);
+        PERFORM refuse(404, 'unknown_participation', jsonb_build_object('identifier', of_id));
     END IF;
 END
 $$;
@@ -153,7 +153,7 @@ BEGIN
         UPDATE participation AS t SET state = 'ended', until = greatest(today, t.since)
         WHERE t.id = of_id AND t.state = 'active' AND (t.citizen_id = who OR keeps(who, t.place_id));
         IF NOT FOUND THEN
-            PERFORM refuse(404, 'participation of yours', of_id::text);
+            PERFORM refuse(404, 'unknown_participation', jsonb_build_object('identifier', of_id));
         END IF;
     END IF;
 END
@@ -170,7 +170,7 @@ BEGIN
     UPDATE participation AS t SET state = 'active', since = (at AT TIME ZONE 'UTC')::date
     WHERE t.id = of_id AND t.state = 'requested' AND keeps(who, t.place_id);
     IF NOT FOUND THEN
-        PERFORM refuse(404, 'participation that waits for you', of_id::text);
+        PERFORM refuse(404, 'unknown_request', jsonb_build_object('identifier', of_id));
     END IF;
 END
 $$;
@@ -204,9 +204,9 @@ BEGIN
     PERFORM require_kept(who, of_place);
     kind := require_public(of_place);
     IF purpose = 'participation' AND kind NOT IN ('association', 'project') THEN
-        PERFORM refuse(409, 'one takes part in associations and projects: this is a ' || kind);
+        PERFORM refuse(409, 'nothing_to_join', jsonb_build_object('kind', kind));
     ELSIF (SELECT count(*) FROM invitation AS i WHERE i.place_id = of_place) >= 20 THEN
-        PERFORM refuse(429, 'twenty invitations are open: wait for answers, or take some back');
+        PERFORM refuse(429, 'too_many_invitations');
     END IF;
     INSERT INTO invitation (id, place_id, email, purpose, role, invited_by, invited_at)
     VALUES (new_id, of_place, to_email, purpose, role, who, at)
@@ -223,7 +223,7 @@ BEGIN
     PERFORM require_kept(citizen(key, at, 'contribute'), of_place);
     DELETE FROM invitation AS i WHERE i.id = of_id AND i.place_id = of_place;
     IF NOT FOUND THEN
-        PERFORM refuse(404, 'invitation of yours', of_id::text);
+        PERFORM refuse(404, 'unknown_invitation', jsonb_build_object('identifier', of_id));
     END IF;
 END
 $$;
@@ -266,7 +266,7 @@ BEGIN
     DELETE FROM invitation AS i USING contact AS k
     WHERE i.id = of_id AND k.citizen_id = who AND lower(k.email) = lower(i.email) RETURNING i.* INTO offered;
     IF NOT FOUND THEN
-        PERFORM refuse(404, 'invitation to you', of_id::text);
+        PERFORM refuse(404, 'unknown_invitation', jsonb_build_object('identifier', of_id));
     ELSIF NOT accepts THEN
         RETURN;
     END IF;
@@ -293,7 +293,7 @@ BEGIN
     PERFORM FROM geoplatform.place AS p WHERE p.id = of_place FOR UPDATE;  -- two at once
     PERFORM require_kept(who, of_place);
     IF NOT EXISTS (SELECT FROM keeper AS k WHERE k.place_id = of_place AND k.citizen_id <> who) THEN
-        PERFORM refuse(409, 'nobody else keeps this place: hand it over first, or delete it');
+        PERFORM refuse(409, 'last_keeper');
     END IF;
     DELETE FROM keeper AS k WHERE k.place_id = of_place AND k.citizen_id = who;
 END

@@ -29,7 +29,7 @@ BEGIN
     IF (SELECT count(*) FROM matter AS m WHERE m.place_id = of_place AND m.opened_by IS NOT DISTINCT FROM who
         AND m.kind = kind AND m.state IN ('open', 'seconding')) >= (CASE WHEN who IS NULL THEN 20 ELSE 1 END)
     THEN
-        PERFORM refuse(CASE WHEN who IS NULL THEN 429 ELSE 409 END, 'this was brought up already, and waits for a referent');
+        PERFORM refuse(CASE WHEN who IS NULL THEN 429 ELSE 409 END, 'brought_up');
     END IF;
     INSERT INTO matter (id, kind, place_id, commune_code, reason, note, proposed, of_version, opened_by, opened_at)
     VALUES (new_id, kind, of_place, commune_of(of_place), reason, note, proposed, of_version, who, at);
@@ -47,13 +47,13 @@ BEGIN
     PERFORM require_public(of_place);
     SELECT p.version, p.source INTO there FROM geoplatform.place AS p WHERE p.id = of_place;
     IF there.source <> 'citizen' THEN
-        PERFORM refuse(403, of_place || ' is no citizen''s contribution: its register or loader changes it; report what is wrong');
+        PERFORM refuse(403, 'not_of_citizens_report', jsonb_build_object('place', of_place));
     ELSIF keeps(who, of_place) THEN
-        PERFORM refuse(409, 'you keep this place: change it');
+        PERFORM refuse(409, 'change_instead');
     ELSIF proposed ->> 'category' IS NOT NULL AND NOT EXISTS (
         SELECT FROM geoplatform.category AS c WHERE c.code = proposed ->> 'category' AND c.kind = proposed ->> 'kind')
     THEN
-        PERFORM refuse(422, 'is not a category of the kind ' || (proposed ->> 'kind'), 'properties.category');
+        PERFORM refuse(422, 'unknown_category', jsonb_build_object('parameter', 'properties.category', 'kind', proposed ->> 'kind'));
     END IF;
     PERFORM bring_up(new_id, 'suggestion', of_place, NULL, note, proposed, there.version, who, at);
 END
@@ -78,7 +78,7 @@ DECLARE
     who uuid := citizen(key, at, 'contribute');
 BEGIN
     IF keeps(who, of_place) THEN
-        PERFORM refuse(409, 'you keep this place already');
+        PERFORM refuse(409, 'keeps_already');
     END IF;
     PERFORM bring_up(new_id, 'claim', of_place, NULL, note, NULL, NULL, who, at);
 END
@@ -93,7 +93,7 @@ BEGIN
     UPDATE matter AS m SET state = 'withdrawn'
     WHERE m.id = of_id AND m.opened_by = citizen(key, at, 'contribute') AND m.state = 'open' AND m.kind <> 'first';
     IF NOT FOUND THEN
-        PERFORM refuse(404, 'open matter of yours', of_id::text);
+        PERFORM refuse(404, 'unknown_matter', jsonb_build_object('identifier', of_id));
     END IF;
 END
 $$;
@@ -110,9 +110,9 @@ BEGIN
     SELECT m.* INTO old FROM matter AS m
     WHERE m.id = of_id AND m.state IN ('accepted', 'refused') AND m.kind <> 'appeal' AND (m.opened_by = who OR keeps(who, m.place_id)) FOR UPDATE;
     IF NOT FOUND THEN
-        PERFORM refuse(404, 'decided matter of yours', of_id::text);
+        PERFORM refuse(404, 'unknown_decision', jsonb_build_object('identifier', of_id));
     ELSIF EXISTS (SELECT FROM matter AS m WHERE m.appeals = of_id AND m.opened_by = who) THEN
-        PERFORM refuse(409, 'you appealed against this already');
+        PERFORM refuse(409, 'appealed');
     END IF;
     INSERT INTO matter (id, kind, place_id, commune_code, note, appeals, opened_by, opened_at)
     VALUES (new_id, 'appeal', old.place_id, old.commune_code, note, of_id, who, at);
@@ -225,9 +225,9 @@ DECLARE
 BEGIN
     SELECT q.* INTO m FROM matter AS q WHERE q.id = of_id AND q.state IN ('open', 'seconding') FOR UPDATE;
     IF NOT FOUND OR NOT may_decide(who, m) THEN
-        PERFORM refuse(404, 'matter that waits for you', of_id::text);
+        PERFORM refuse(404, 'unknown_task', jsonb_build_object('identifier', of_id));
     ELSIF wanted IS NOT NULL AND (m.kind <> 'report' OR NOT accepts) THEN
-        PERFORM refuse(422, 'is for reports that are right', 'action');
+        PERFORM refuse(422, 'not_an_action_here', jsonb_build_object('parameter', 'action'));
     END IF;
     new_state := outcome;
     IF m.kind = 'first' THEN
@@ -252,7 +252,7 @@ BEGIN
     ELSIF m.kind = 'report' AND accepts THEN
         action := coalesce(wanted, 'none');
         IF action <> 'none' AND (SELECT q.source FROM geoplatform.place AS q WHERE q.id = m.place_id) = 'register' THEN
-            PERFORM refuse(409, 'a register gives this place: what is wrong is told to whoever keeps it', 'action');
+            PERFORM refuse(409, 'of_register');
         ELSIF action = 'deleted' AND m.state = 'open' THEN
             outcome := 'deletion_proposed';
             new_state := 'seconding';

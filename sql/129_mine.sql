@@ -292,13 +292,13 @@ DECLARE
     receipt jsonb;
 BEGIN
     IF NOT EXISTS (SELECT FROM session AS s WHERE s.secret_sha256 = key) THEN
-        PERFORM refuse(403, 'a token does not leave: sign in');
+        PERFORM refuse(403, 'token_for_leaving');
     END IF;
     PERFORM FROM citizen AS c WHERE c.id = who FOR UPDATE;
     SELECT min(k) INTO stranger FROM jsonb_object_keys(choices) AS k
     WHERE NOT EXISTS (SELECT FROM author AS a WHERE a.place_id::text = k AND a.version = 1 AND a.citizen_id = who);
     IF stranger IS NOT NULL THEN
-        PERFORM refuse(422, 'is no contribution of yours', 'choices.' || stranger);
+        PERFORM refuse(422, 'not_your_contribution', jsonb_build_object('parameter', 'choices.' || stranger));
     END IF;
     FOR one IN
         SELECT p.id, p.status, p.visibility = 'private' AND NOT EXISTS (SELECT FROM keeper AS k WHERE k.place_id = p.id AND k.citizen_id <> who) AS is_alone

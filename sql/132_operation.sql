@@ -10,7 +10,7 @@ DECLARE
     who uuid := citizen(key, at, 'moderate');
 BEGIN
     IF NOT EXISTS (SELECT FROM role AS r WHERE r.citizen_id = who AND r.scope = 'operator') THEN
-        PERFORM refuse(403, 'this is for operators');
+        PERFORM refuse(403, 'operators_only');
     END IF;
     RETURN who;
 END
@@ -72,11 +72,11 @@ BEGIN
     IF new_scope = 'commune' AND NOT EXISTS (SELECT FROM published.communes AS c WHERE c.code = new_code)
        OR new_scope = 'department' AND NOT EXISTS (SELECT FROM published.departments AS d WHERE d.code = new_code)
     THEN
-        PERFORM refuse(422, 'is no code of a ' || new_scope || ' in force', 'code');
+        PERFORM refuse(422, 'not_a_code_of', jsonb_build_object('parameter', 'code', 'scope', new_scope));
     END IF;
     SELECT k.citizen_id INTO whose FROM contact AS k WHERE lower(k.email) = lower(to_email);
     IF NOT FOUND THEN
-        PERFORM refuse(404, 'citizen', to_email);
+        PERFORM refuse(404, 'unknown_citizen', jsonb_build_object('identifier', to_email));
     END IF;
     INSERT INTO role (id, citizen_id, scope, code, granted_at) VALUES (new_id, whose, new_scope, new_code, at)
     ON CONFLICT (citizen_id, scope, code) DO NOTHING;
@@ -94,11 +94,11 @@ BEGIN
     PERFORM require_operator(key, at);
     LOCK TABLE role IN SHARE ROW EXCLUSIVE MODE;  -- two operators at once, each taking the other's
     IF (SELECT r.scope FROM role AS r WHERE r.id = of_id) = 'operator' AND (SELECT count(*) FROM role AS r WHERE r.scope = 'operator') = 1 THEN
-        PERFORM refuse(409, 'this is the last operator: name another one first');
+        PERFORM refuse(409, 'last_operator');
     END IF;
     DELETE FROM role AS r WHERE r.id = of_id;
     IF NOT FOUND THEN
-        PERFORM refuse(404, 'role', of_id::text);
+        PERFORM refuse(404, 'unknown_role', jsonb_build_object('identifier', of_id));
     END IF;
 END
 $$;

@@ -68,18 +68,18 @@ DECLARE
 BEGIN
     PERFORM FROM citizen AS c WHERE c.id = who FOR UPDATE;
     IF (SELECT count(*) FROM follow AS f WHERE f.citizen_id = who) >= value_of('follows_each') THEN
-        PERFORM refuse(403, 'you follow as much as you may: give something up first');
+        PERFORM refuse(403, 'too_many_follows');
     ELSIF by_mail <> 'never' AND NOT agrees(who, 'digest') THEN
-        PERFORM refuse(403, 'you have not agreed to be written to (consent `digest`)', 'digest');
+        PERFORM refuse(403, 'no_digest');
     ELSIF commune IS NOT NULL AND NOT EXISTS (SELECT FROM published.communes AS c WHERE c.code = commune) THEN
-        PERFORM refuse(422, 'is no commune of the vintage in force', 'commune_code');
+        PERFORM refuse(422, 'not_a_commune', jsonb_build_object('parameter', 'commune_code'));
     END IF;
     IF area IS NOT NULL THEN
         shape := ST_SetSRID(ST_GeomFromGeoJSON(area), 4326);
         IF GeometryType(shape) <> 'POLYGON' OR NOT ST_IsValid(shape) OR ST_IsEmpty(shape) OR ST_NPoints(shape) > 500
            OR NOT ST_Covers(ST_MakeEnvelope(-180, -90, 180, 90, 4326), shape)
         THEN
-            PERFORM refuse(422, 'is no valid polygon of at most 500 points in degrees: ' || coalesce(ST_IsValidReason(shape), 'empty'), 'area');
+            PERFORM refuse(422, 'bad_polygon', jsonb_build_object('parameter', 'area', 'limit', 500, 'why', coalesce(ST_IsValidReason(shape), 'empty')));
         END IF;
     END IF;
     INSERT INTO follow (id, citizen_id, feed_sha256, commune_code, kind, area, by_mail, since, mailed_at, mailed_seq)
@@ -103,7 +103,7 @@ AS $$
 BEGIN
     DELETE FROM follow AS f WHERE f.id = of_id AND f.citizen_id = citizen(key, at, CASE WHEN EXISTS (SELECT FROM session AS s WHERE s.secret_sha256 = key) THEN 'read' ELSE 'contribute' END);
     IF NOT FOUND THEN
-        PERFORM refuse(404, 'follow of yours', of_id::text);
+        PERFORM refuse(404, 'unknown_follow', jsonb_build_object('identifier', of_id));
     END IF;
 END
 $$;

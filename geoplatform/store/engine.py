@@ -5,6 +5,7 @@ From every module of `store`; to PostgreSQL. Nothing outside `store` opens a con
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import select
@@ -33,6 +34,7 @@ from geoplatform.errors import (
     Unknown,
     UnknownPlace,
 )
+from geoplatform.refusals import Refusal
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -313,22 +315,26 @@ def _translating() -> Iterator[None]:
 
 
 def _refuse(error: psycopg.Error, cause: BaseException) -> NoReturn:
-    """Raise what a function of the database refused (sql/119_caller.sql)."""
-    words, detail = error.diag.message_primary or "", error.diag.message_detail or ""
+    """Raise what a function of the database refused: its message is a code, its detail are the facts (sql/119_caller.sql)."""
+    code, facts = error.diag.message_primary or "", json.loads(error.diag.message_detail or "{}")
+    parameter = facts.pop("parameter", "")
+    reason = Refusal(code, **facts)
     match error.sqlstate:
         case "GP401":
-            raise NotAuthorised(words) from cause
+            raise NotAuthorised(reason) from cause
+        case "GP404" if code == "unknown_place":
+            raise UnknownPlace(facts["identifier"]) from cause
         case "GP404":
-            raise (UnknownPlace(detail) if words == "place" else Unknown(words, detail)) from cause
+            raise Unknown(code.removeprefix("unknown_"), facts["identifier"]) from cause
         case "GP409":
-            raise Conflict(words) from cause
+            raise Conflict(reason) from cause
         case "GP412":
-            raise Outdated(words) from cause
+            raise Outdated(reason) from cause
         case "GP422":
-            raise Unfit(detail, None, words) from cause
+            raise Unfit(parameter, None, reason) from cause
         case "GP429":
-            raise TooMany(words) from cause
-    raise NotAllowed(words) from cause
+            raise TooMany(reason) from cause
+    raise NotAllowed(reason) from cause
 
 
 def _raise_as_ours(error: BaseException | None, cause: BaseException) -> None:

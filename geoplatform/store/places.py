@@ -30,6 +30,7 @@ from geoplatform.model import (
     Verdict,
     Visibility,
 )
+from geoplatform.refusals import Refusal
 from geoplatform.store.engine import driver
 from geoplatform.store.tables import (
     categories,
@@ -98,7 +99,7 @@ def submit(
             return Submitted(True, stored.shown_quadkey, stored.status == "held", stored.is_program, _placement(stored))
         is_retry = cursor.execute(_IS_PLACE, values).fetchone()
     if not (is_retry and is_retry[0]):
-        raise DuplicatePlace(f"the identifier {submission.id} belongs to another place", id=str(submission.id))
+        raise DuplicatePlace(Refusal("identifier_taken", identifier=str(submission.id)))
     return Submitted(False)
 
 
@@ -162,7 +163,7 @@ def _explained(submission: Submission) -> Iterator[None]:
     except (exc.DBAPIError, psycopg.Error) as error:
         said = error.orig if isinstance(error, exc.DBAPIError) else error
         if isinstance(said, pg.ForeignKeyViolation):
-            reason = f"is not a category of the kind {submission.kind}"
+            reason = Refusal("unknown_category", kind=submission.kind.value)
             raise BadPlace([BadParameter("properties.category", submission.category, reason)]) from error
         if isinstance(said, pg.ObjectNotInPrerequisiteState):
             raise NoVintage("no boundaries are loaded yet: nothing can be placed") from error

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 
 from geoplatform.errors import NotAuthorised, Unknown
+from geoplatform.refusals import Refusal
 from geoplatform.store.kept import api_token
 
 
@@ -49,7 +50,7 @@ def label_of(connection: Connection, secret: str, now: dt.datetime) -> str:
         text("SELECT published.token_label(:sum, :now)"), {"sum": digest(secret), "now": now}
     ).scalar()
     if label is None:
-        raise NotAuthorised("this token is unknown, expired or revoked")
+        raise NotAuthorised(Refusal("unknown_key"))
     return str(label)
 
 

@@ -1,4 +1,7 @@
-"""French first, English by choice: a `lang` cookie that a link sets, never guessed from the browser."""
+"""French first, English by choice: a `lang` cookie that a link sets, never guessed from the browser.
+
+What is refused is told to programs too: without that cookie in the language that they accept, English where they name none.
+"""
 
 from __future__ import annotations
 
@@ -20,3 +23,13 @@ def chosen() -> str:
     """The language of this request."""
     cookie = request.cookies.get(COOKIE)
     return cookie if cookie in LANGUAGES else LANGUAGES[0]
+
+
+def of_problems() -> str:
+    """The language in which whoever asks is told what is wrong: as the cookie says, else Accept-Language, else English.
+
+    Forms of our pages send the language of their page in Accept-Language.
+    """
+    if request.cookies.get(COOKIE) in LANGUAGES:
+        return chosen()
+    return request.accept_languages.best_match(LANGUAGES[::-1], "en")

@@ -14,6 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from geoplatform.errors import BadMediaType, BadParameter, BadPoint, NotAuthorised
 from geoplatform.model import LonLat, TileAddress
+from geoplatform.refusals import Refusal
 
 JSON_TYPES = ("application/geo+json", "application/json", "application/merge-patch+json")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -43,7 +44,7 @@ def page_format() -> str:
     """`html` or `geojson`, for a resource that has both. BadParameter for another `f`."""
     asked = request.args.get("f")
     if asked not in (None, "html", "geojson", "json"):
-        raise BadParameter("f", asked, "is not one of html, geojson, json", allowed=["html", "geojson", "json"])
+        raise BadParameter("f", asked, Refusal("not_one_of", allowed=["html", "geojson", "json"]))
     return "html" if wants_html() else "geojson"
 
 
@@ -53,7 +54,7 @@ def limit(default: int, largest: int) -> int:
     if raw is None:
         return default
     if not (raw.isascii() and raw.isdigit() and len(raw) < 9 and 1 <= int(raw) <= largest):
-        raise BadParameter("limit", raw[:40], f"is not a whole number from 1 to {largest}")
+        raise BadParameter("limit", raw[:40], Refusal("not_a_whole_number", least=1, most=largest))
     return int(raw)
 
 
@@ -63,7 +64,7 @@ def whole(name: str, default: int) -> int:
     if raw is None:
         return default
     if not (raw.isascii() and raw.isdigit() and len(raw) < 19):
-        raise BadParameter(name, raw[:40], "is not a whole number from 0")
+        raise BadParameter(name, raw[:40], Refusal("not_a_count"))
     return int(raw)
 
 
@@ -71,10 +72,10 @@ def vintage() -> int | dt.date | None:
     """The year in `vintage`, or the day in `at` (YYYY-MM-DD), None where neither is given. BadParameter otherwise."""
     year, at = request.args.get("vintage"), request.args.get("at")
     if year is not None and at is not None:
-        raise BadParameter("at", at[:40], "cannot be given together with vintage")
+        raise BadParameter("at", at[:40], Refusal("not_with", other="vintage"))
     if year is not None:
         if not re.fullmatch("[0-9]{4}", year):
-            raise BadParameter("vintage", year[:40], "is not a year of four digits")
+            raise BadParameter("vintage", year[:40], Refusal("not_a_year"))
         return int(year)
     return day("at")
 
@@ -85,18 +86,18 @@ def day(name: str) -> dt.date | None:
     if raw is None:
         return None
     if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", raw):
-        raise BadParameter(name, raw[:40], "is not a day as YYYY-MM-DD")
+        raise BadParameter(name, raw[:40], Refusal("not_a_day"))
     try:
         return dt.date.fromisoformat(raw)
     except ValueError as error:
-        raise BadParameter(name, raw[:40], f"is not a day: {error}") from error
+        raise BadParameter(name, raw[:40], Refusal("not_a_day")) from error
 
 
 def flag(name: str) -> bool:
     """Whether a parameter is `true`; it may be `false` or absent. BadParameter otherwise."""
     raw = request.args.get(name, "false")
     if raw not in ("true", "false"):
-        raise BadParameter(name, raw[:40], "is neither true nor false", allowed=["true", "false"])
+        raise BadParameter(name, raw[:40], Refusal("not_a_flag"), allowed=["true", "false"])
     return raw == "true"
 
 
@@ -114,7 +115,7 @@ def _degrees(name: str) -> float:
     raw = request.args.get(name, "")
     value = float(raw) if _NUMBER.fullmatch(raw) else math.nan
     if not math.isfinite(value):
-        raise BadPoint(name, raw[:40], "is not a finite number of degrees")
+        raise BadPoint(name, raw[:40], Refusal("not_degrees"))
     return value
 
 
@@ -129,7 +130,7 @@ def bearer_token() -> str:
     given = request.authorization
     secret = given and (given.token if given.type == "bearer" else given.password if given.type == "basic" else None)
     if not secret:
-        raise NotAuthorised("this needs an operator-issued token: Authorization: Bearer …")
+        raise NotAuthorised(Refusal("needs_key"))
     return str(secret)
 
 
@@ -159,19 +160,19 @@ def body() -> bytes:
 def json_of(data: bytes) -> Any:
     """A request's body as JSON. BadMediaType, or BadParameter with line and column, if it is none."""
     if request.mimetype not in JSON_TYPES:
-        raise BadMediaType("Content-Type", request.mimetype, "is not one of " + ", ".join(JSON_TYPES))
+        raise BadMediaType("Content-Type", request.mimetype, Refusal("wrong_media_type", allowed=[*JSON_TYPES]))
     try:
         return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
-        raise BadParameter("body", None, f"is not UTF-8: byte {error.start}") from error
+        raise BadParameter("body", None, Refusal("not_utf8", byte=error.start)) from error
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno} column {error.colno}"
-        raise BadParameter("body", None, f"is not JSON: {error.msg}, {place}") from error
+        told = Refusal("not_json_at", why=error.msg, line=error.lineno, column=error.colno)
+        raise BadParameter("body", None, told) from error
     except RecursionError as error:
-        raise BadParameter("body", None, "is nested too deeply") from error
+        raise BadParameter("body", None, Refusal("too_deep")) from error
     except ValueError as error:
-        raise BadParameter("body", None, f"is not JSON: {error}") from error
+        raise BadParameter("body", None, Refusal("not_json", why=str(error))) from error
 
 
 def _refuse_constant(name: str) -> Any:
-    raise BadParameter("body", name, f"holds {name}, which JSON does not have")
+    raise BadParameter("body", name, Refusal("not_in_json", given=name))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import traceback
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask, Response, jsonify, make_response, render_template, request
+from flask_babel import force_locale
 from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
@@ -32,11 +34,11 @@ from geoplatform.errors import (
     TooMany,
     Unfit,
     Unknown,
-    UnknownCommune,
-    UnknownPlace,
     UnknownVintage,
     Withdrawn,
 )
+from geoplatform.refusals import SENTENCES, Refusal
+from geoplatform.web import language, refusals
 from geoplatform.web.params import wants_error_page
 
 log = logging.getLogger(__name__)
@@ -67,8 +69,38 @@ STATUS: tuple[tuple[type[GeoplatformError], int], ...] = (
     (SchemaMismatch, 503),
 )
 _RETRY_AFTER_S = {429: 60, 503: 5}
+_OF_HTTP = {404: "unknown_address", 405: "unknown_method", 413: "too_large", 429: "too_often"}
+#: Every code that a problem may have: those with a sentence of their own, and those of what only English says.
+CODES = sorted({*SENTENCES, *(kind.code for kind, _status in STATUS), GeoplatformError.code, "bad_request"})
 #: Where the environment holds the error to which the answer is to be given: somebody before Flask met it.
 REFUSAL = "geoplatform.refusal"
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """What is wrong. `told`: why, about this `parameter`; `parts`: everything that is wrong with a body; `members`: what else."""
+
+    status: int
+    kind: str
+    code: str
+    told: str
+    parameter: str = ""
+    parts: tuple[BadParameter, ...] = ()
+    members: dict[str, Any] = field(default_factory=dict)
+
+    def said(self, spoken: str) -> dict[str, Any] | None:
+        """`detail`, what else is told, and the `errors`, in this language; None if some of it is not known in that."""
+        if not self.parts:
+            detail = refusals.sentence(self.told, spoken, self.parameter) if self.told else ""
+            return None if detail is None else {"detail": detail, **self.members}
+        errors = [
+            {**_parameter(one), "code": one.code, "detail": refusals.sentence(one.reason, spoken, one.parameter)}
+            for one in self.parts
+        ]
+        if any(one["detail"] is None for one in errors):
+            return None
+        named = [f"{one['parameter']} : {one['detail']}" for one in errors]
+        return {"detail": self.told if spoken == "en" else " ".join(named), "errors": errors}
 
 
 def attach(app: Flask) -> None:
@@ -86,14 +118,24 @@ def _refuse() -> None:
 
 def _ours(error: GeoplatformError) -> Response:
     status = next((status for kind, status in STATUS if isinstance(error, kind)), 500)
-    if status >= 500:
-        log.error("%s at %s %s", type(error).__name__, request.method, _route())
-        detail = "" if status == 500 else _public_reason(error)
-        return _answer(status, type(error).__name__, detail, {})
-    response = _answer(status, type(error).__name__, error.message, _members(error))
+    kind = type(error).__name__
+    if status >= 500:  # what a stranger may know of a failure of ours: never the server's own words
+        log.error("%s at %s %s", kind, request.method, _route())
+        known = status != 500 and error.code in SENTENCES
+        return _answer(_Problem(status, kind, error.code, Refusal(error.code) if known else ""))
+    response = _answer(_problem(status, kind, error))
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="geoplatform"'
     return response
+
+
+def _problem(status: int, kind: str, error: GeoplatformError) -> _Problem:
+    if isinstance(error, BadBody):
+        return _Problem(status, kind, error.code, error.message, parts=tuple(error.problems))
+    if isinstance(error, BadParameter):
+        return _Problem(status, kind, error.code, error.reason, parameter=error.parameter, members=_parameter(error))
+    told = {name: error.facts[name] for name in ("candidates", "instead") if name in error.facts}
+    return _Problem(status, kind, error.code, error.message, members=_facts(error.message) | told)
 
 
 def _route() -> str:
@@ -103,43 +145,23 @@ def _route() -> str:
     )
 
 
-def _members(error: GeoplatformError) -> dict[str, Any]:
-    if isinstance(error, BadBody):
-        return {"errors": [_parameter(problem) for problem in error.problems]}
-    if isinstance(error, BadParameter):
-        return _parameter(error)
-    if isinstance(error, Conflict) and "candidates" in error.facts:
-        return {"candidates": error.facts["candidates"]}
-    if isinstance(error, Withdrawn) and "instead" in error.facts:
-        return {"instead": error.facts["instead"]}
-    return {}
-
-
 def _parameter(problem: BadParameter) -> dict[str, Any]:
     value = problem.value
     shown = value if value is None or isinstance(value, bool | int) else str(value)[:200]
-    told = {"parameter": problem.parameter, "value": shown, "detail": problem.reason}
-    return {**told, "allowed": problem.facts["allowed"]} if "allowed" in problem.facts else told
+    allowed = {"allowed": problem.facts["allowed"]} if "allowed" in problem.facts else {}
+    return {"parameter": problem.parameter, "value": shown, **_facts(problem.reason), **allowed}
 
 
-def _public_reason(error: GeoplatformError) -> str:
-    """What a stranger may know of a failure of ours: never the server's own words."""
-    if isinstance(error, NoVintage):
-        return "no commune boundaries are loaded yet"
-    if isinstance(error, StoreBusy):
-        return "the request took longer than it may, or the server is busy: ask for less, or later"
-    if isinstance(error, FetchFailed):
-        return "the provider by which you wanted to sign in does not answer: ask for a mailed link, or try again later"
-    if isinstance(error, MailFailed):
-        return "no mail can be sent at the moment: try again later"
-    if isinstance(error, FileAstray):
-        return "this file cannot be read at the moment; the other files and releases are not concerned"
-    return "the store is out of reach"
+def _facts(told: str) -> dict[str, Any]:
+    return dict(told.facts) if isinstance(told, Refusal) else {}
 
 
 def _of_http(error: HTTPException) -> Response:
     status = error.code or 500
-    response = _answer(status, error.name.replace(" ", ""), error.description or "", {})
+    code = _OF_HTTP.get(status, "bad_request" if status < 500 else GeoplatformError.code)
+    facts = {"rate": error.description} if status == 429 else {}
+    told = Refusal(code, **facts) if code in SENTENCES else error.description or ""
+    response = _answer(_Problem(status, error.name.replace(" ", ""), code, told, members=facts))
     for name, value in error.get_headers():
         if name in ("Allow", "Content-Range"):
             response.headers[name] = value
@@ -152,37 +174,62 @@ def _unforeseen(error: Exception) -> Response:
     place = "".join(traceback.format_tb(error.__traceback__))
     state = getattr(cause, "sqlstate", None) or "-"
     log.error("%s (SQLSTATE %s) at %s %s\n%s", type(cause).__name__, state, request.method, _route(), place)
-    return _answer(500, "InternalError", "", {})
+    return _answer(_Problem(500, "InternalError", GeoplatformError.code, ""))
 
 
-def _answer(status: int, kind: str, detail: str, members: dict[str, Any]) -> Response:
-    title = _title(status, kind)
-    if wants_error_page():
-        try:
-            response = make_response(
-                render_template("error.html", status=status, title=title, detail="", instead=members.get("instead"))
-            )
-        except GeoplatformError:  # the page itself needs the store, which is what fails
-            response = make_response(f"<!doctype html><title>{status}</title><h1>{title}</h1>")
-    else:
-        body = {"type": f"urn:geoplatform:problem:{kind}", "title": title, "status": status, "detail": detail}
-        response = jsonify({**body, "instance": request.path, **members})
-        response.mimetype = "application/problem+json"
-    response.status_code = status
+def _answer(problem: _Problem) -> Response:
+    response = _page(problem) if wants_error_page() else _document(problem)
+    response.status_code = problem.status
     response.headers["Cache-Control"] = "no-store"
-    if status in _RETRY_AFTER_S:
-        response.headers["Retry-After"] = str(_RETRY_AFTER_S[status])
+    if problem.status in _RETRY_AFTER_S:
+        response.headers["Retry-After"] = str(_RETRY_AFTER_S[problem.status])
     return response
 
 
-def _title(status: int, kind: str) -> str:
-    by_kind = {UnknownCommune.__name__: _("Commune inconnue"), UnknownPlace.__name__: _("Lieu inconnu")}
+def _page(problem: _Problem) -> Response:
+    """In the language of the pages. What is wrong is said where it holds nothing that the client sent."""
+    spoken, title = language.chosen(), _title(problem.status, problem.code)
+    shows = isinstance(problem.told, Refusal) and not (problem.told.facts or problem.parameter)
+    detail = refusals.sentence(problem.told, spoken) if shows else ""
+    try:
+        instead = problem.members.get("instead")
+        text = render_template("error.html", status=problem.status, title=title, detail=detail, instead=instead)
+    except GeoplatformError:  # the page itself needs the store, which is what fails
+        text = f"<!doctype html><title>{problem.status}</title><h1>{title}</h1>"
+    response = make_response(text)
+    response.headers["Content-Language"] = spoken
+    response.vary.update(("Accept", "Cookie"))
+    return response
+
+
+def _document(problem: _Problem) -> Response:
+    """In the language of whoever asks where all of it is known in that, else in English."""
+    wanted = language.of_problems()
+    told = problem.said(wanted)
+    spoken = "en" if told is None else wanted
+    with force_locale(spoken):
+        title = _title(problem.status, problem.code)
+    body = {"type": f"urn:geoplatform:problem:{problem.kind}", "title": title, "status": problem.status}
+    said = told or problem.said("en") or {}
+    response = jsonify({**body, "detail": "", "instance": request.path, "code": problem.code, **said})
+    response.mimetype = "application/problem+json"
+    response.headers["Content-Language"] = spoken
+    response.vary.update(("Accept", "Accept-Language", "Cookie"))
+    return response
+
+
+def _title(status: int, code: str) -> str:
+    by_code = {"unknown_commune": _("Commune inconnue"), "unknown_place": _("Lieu inconnu")}
     by_status = {
         401: _("Ce lien ou cette session ne vaut plus"),
+        403: _("Pas permis"),
         404: _("Page introuvable"),
+        409: _("Impossible en l’état"),
         410: _("Cette version a été retirée"),
+        412: _("Changé entre-temps"),
+        413: _("Trop gros"),
         429: _("Trop de demandes"),
         503: _("Service momentanément indisponible"),
     }
     otherwise = _("Erreur interne") if status >= 500 else _("Demande incorrecte")
-    return str(by_kind.get(kind) or by_status.get(status) or otherwise)
+    return str(by_code.get(code) or by_status.get(status) or otherwise)

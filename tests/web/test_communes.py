@@ -52,7 +52,7 @@ def test_unknown_commune_is_404_for_programs_and_people(client, draw, code):
     draw(DRAWING)
     answer = client.get(f"/communes/{code}?f=geojson")
     assert answer.status_code == 404
-    assert answer.get_json()["title"] == "Commune inconnue"
+    assert answer.get_json()["title"] == "Unknown commune"
     page = client.get(f"/communes/{code}", headers=HTML)
     assert page.status_code == 404
     assert page.mimetype == "text/html"

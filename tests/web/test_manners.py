@@ -55,7 +55,7 @@ def test_open_data_may_be_read_from_other_sites_and_pages_with_cookies_not(clien
 def test_health_is_live_without_a_vintage_and_ready_with_one(client, draw):
     assert client.get("/health/live").status_code == 200
     answer = client.get("/health/ready")
-    assert (answer.status_code, answer.get_json()["title"]) == (503, "Service momentanément indisponible")
+    assert (answer.status_code, answer.get_json()["title"]) == (503, "Service temporarily unavailable")
     draw("AB")
     assert client.get("/health/ready").get_json() == {"status": "ready", "vintage": 2025, "communes": 2}
 

@@ -11,6 +11,7 @@ from psycopg import errors as pg
 from sqlalchemy import Connection, exc, text
 
 from geoplatform.errors import Unfit, Unknown
+from geoplatform.refusals import Refusal
 from geoplatform.store.citizens.calls import call, rows
 
 
@@ -35,7 +36,7 @@ def take_archive(connection: Connection, key: bytes, now: dt.datetime, told: dic
     except exc.DBAPIError as error:
         if isinstance(error.orig, pg.DataError | pg.IntegrityError | pg.InternalError_):
             detail = error.orig.diag.constraint_name or error.orig.diag.message_primary or ""
-            raise Unfit("archive.json", None, f"holds what cannot be: {detail}") from error
+            raise Unfit("archive.json", None, Refusal("impossible", why=detail)) from error
         raise
     return taken
 
@@ -92,7 +93,7 @@ def follow(
              by_mail=by_mail)  # fmt: skip
     except exc.DBAPIError as error:
         if isinstance(error.orig, pg.InternalError_ | pg.DataError):  # PostGIS about its argument
-            raise Unfit("area", None, "is no GeoJSON Polygon") from error
+            raise Unfit("area", None, Refusal("not_a_polygon")) from error
         raise
 
 

@@ -10,6 +10,7 @@ import secrets
 from flask import Response, request
 
 from geoplatform.errors import NotAllowed, NotAuthorised
+from geoplatform.refusals import Refusal
 from geoplatform.store.tokens import check, digest
 from geoplatform.web import context, params
 
@@ -28,11 +29,11 @@ def key() -> bytes:
         return digest(params.bearer_token())
     secret = session_secret()
     if secret is None:
-        raise NotAuthorised("this needs a session, or a token: Authorization: Bearer …")
+        raise NotAuthorised(Refusal("needs_session"))
     if request.method not in _SAFE:
         shown = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
         if not hmac.compare_digest(shown.encode(), csrf_token(secret).encode()):
-            raise NotAllowed(f"a session's request carries the token of its page in {CSRF_HEADER}: GET /api/v1/session")
+            raise NotAllowed(Refusal("needs_proof", header=CSRF_HEADER))
     return digest(secret)
 
 

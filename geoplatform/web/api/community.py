@@ -180,7 +180,7 @@ def _mail_invitation(email: str, now: dt.datetime) -> None:
 @counted("submit")
 def take_back(place_id: uuid.UUID, invitation: str) -> Response:
     """Offer it no longer. 204."""
-    key, now, of_id = caller.key(), context.now(), saying.identifier(invitation, "invitation of yours")
+    key, now, of_id = caller.key(), context.now(), saying.identifier(invitation, "invitation")
     context.write(lambda connection: community.take_back_invitation(connection, key, now, place_id, of_id))
     return Response(status=204)
 
@@ -207,7 +207,7 @@ def mine(what: str) -> Response:
 @counted("submit")
 def answer(invitation: str) -> Response:
     """Say yes or no (`accept`) to an invitation. 204."""
-    key, now, of_id = caller.key(), context.now(), saying.identifier(invitation, "invitation to you")
+    key, now, of_id = caller.key(), context.now(), saying.identifier(invitation, "invitation")
     said = saying.members()
     accepts = said.flag("accept", required=True)
     saying.done(said, "an answer")

@@ -16,6 +16,7 @@ from geoplatform.store.citizens.moderation import Action, Reason, Report
 from geoplatform.store.citizens.operation import Remit
 from geoplatform.web import context
 from geoplatform.web.limits import counted
+from geoplatform.web.problems import CODES
 
 blueprint = Blueprint("description", __name__)
 
@@ -74,6 +75,36 @@ _MEMBERS: dict[str, Any] = {
 }
 _FEATURE = {"type": "object", "required": ["type", "geometry", "properties"], "properties": _MEMBERS}
 _PATCH = _object(type={"type": "string", "enum": ["Feature"]}, geometry=_or_null(_POINT), properties=_PROPERTIES)
+
+_CODE = {
+    "type": "string",
+    "enum": CODES,
+    "description": "What is wrong. Codes stay; what the sentences speak of stands beside.",
+}
+_DETAIL = {
+    "type": "string",
+    "description": "The code's sentence, in the language that Content-Language tells: that of the cookie `lang`, else of "
+    "Accept-Language (fr or en), else English.",
+}
+_WRONG = {
+    "type": "object",
+    "required": ["parameter", "code", "detail"],
+    "properties": {"parameter": {"type": "string"}, "code": _CODE, "detail": _DETAIL},
+}
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "instance"],
+    "properties": {
+        "type": _text(200),
+        "title": _text(200),
+        "status": {"type": "integer"},
+        "detail": _DETAIL,
+        "instance": {"type": "string"},
+        "code": _CODE,
+        "parameter": {"type": "string", "description": "The member or parameter at fault, where it is one."},
+        "errors": {"type": "array", "items": _WRONG, "description": "Everything that is wrong with a body."},
+    },
+}
 
 #: What each request says in its body, by the name of its view.
 _BODIES: dict[str, dict[str, Any]] = {
@@ -192,7 +223,6 @@ def document() -> dict[str, Any]:
             told = paths.setdefault(path, {})
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
                 told[method.lower()] = _operation(rule.endpoint, method, path, parameters)
-    problem = _object(type=_text(200), title=_text(200), status={"type": "integer"}, detail=_text(2000))
     return {
         "openapi": "3.0.3",
         "info": {
@@ -216,7 +246,7 @@ def document() -> dict[str, Any]:
                     "description": "Requests that change something also carry X-CSRF-Token (GET /session tells it).",
                 },
             },
-            "schemas": {"Problem": {**problem, "additionalProperties": True}},
+            "schemas": {"Problem": _PROBLEM_SCHEMA},
         },
     }
 
@@ -270,7 +300,8 @@ def _responses(endpoint: str, method: str) -> dict[str, Any]:
     schema = {"type": "string", "format": "binary"} if spelled == _ZIP else {"type": "object"}
     if endpoint == "description.show":
         spelled = "application/vnd.oai.openapi+json"
-    problem = {"description": "What is wrong (RFC 9457).",
+    spoken = {"Content-Language": {"required": True, "schema": _one_of(("fr", "en"))}}
+    problem = {"description": "What is wrong (RFC 9457).", "headers": spoken,
                "content": {_PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}}  # fmt: skip
     done: dict[str, Any] = {
         str(status): {"description": "Done."} if status == 204

@@ -163,7 +163,7 @@ def make_token() -> Response:
 @counted("submit")
 def revoke_token(token: str) -> Response:
     """Make a token useless. 204."""
-    key, now, token_id = caller.key(), context.now(), saying.identifier(token, "token of yours")
+    key, now, token_id = caller.key(), context.now(), saying.identifier(token, "token")
     context.write(lambda connection: accounts.revoke_token(connection, key, now, token_id))
     return Response(status=204)
 
@@ -179,7 +179,7 @@ def sessions() -> Response:
 @counted("submit")
 def end_session(session: str) -> Response:
     """Sign out there. 204."""
-    key, now, session_id = caller.key(), context.now(), saying.identifier(session, "session of yours")
+    key, now, session_id = caller.key(), context.now(), saying.identifier(session, "session")
     context.write(lambda connection: accounts.end_session(connection, key, now, session_id))
     return Response(status=204)
 

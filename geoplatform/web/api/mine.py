@@ -12,6 +12,7 @@ from flask import Blueprint, Response, jsonify, make_response, render_template, 
 from geoplatform import archive, encode
 from geoplatform.errors import BadMediaType, UnknownPlace
 from geoplatform.model import Kind, Licence
+from geoplatform.refusals import Refusal
 from geoplatform.store.citizens import keeping, mine
 from geoplatform.store.citizens.mine import Choice
 from geoplatform.store.tokens import digest
@@ -99,7 +100,7 @@ def take_in() -> Response:
     """Take in an archive of this map or another: how many of each. What is there already stays as it is."""
     key, now = caller.checked(), context.now()
     if request.mimetype != _ZIP:
-        raise BadMediaType("Content-Type", request.mimetype, f"is not {_ZIP}")
+        raise BadMediaType("Content-Type", request.mimetype, Refusal("wrong_media_type", allowed=[_ZIP]))
     request.max_content_length = archive.LARGEST
     document = archive.unpacked(params.body())
     taken = context.write(lambda connection: mine.take_archive(connection, key, now, document), shows=True)
@@ -127,13 +128,13 @@ def leave() -> Response:
     said = saying.members()
     otherwise = said.choice("otherwise", Choice, required=True)
     if said.flag("confirm", required=True) is False:
-        said.refuse("confirm", False, "is not true: nothing was done")
+        said.refuse("confirm", False, "not_confirmed")
     choices = said.properties.get("choices", {})
     said.asked.add("choices")
     if not isinstance(choices, dict) or not all(_is_uuid(one) for one in choices):
-        said.refuse("choices", None, "does not name places by their identifiers")
+        said.refuse("choices", None, "not_places")
     elif not all(choice in list(Choice) for choice in choices.values()):
-        said.refuse("choices", None, "does not give each place one of " + ", ".join(Choice))
+        said.refuse("choices", None, "not_choices", allowed=[*Choice])
     saying.done(said, "leaving")
     otherwise = saying.sure(otherwise)
     receipt = context.write(
@@ -185,9 +186,9 @@ def follow() -> Response:
     area = said.properties.get("area")
     said.asked.add("area")
     if area is not None and not isinstance(area, dict):
-        said.refuse("area", None, "is no GeoJSON Polygon")
+        said.refuse("area", None, "not_a_polygon")
     if commune is None and kind is None and area is None:
-        said.refuse("commune_code", None, "or kind or area is required")
+        said.refuse("commune_code", None, "required_one")
     saying.done(said, "a follow")
     context.write(
         lambda connection: mine.follow(
@@ -204,7 +205,7 @@ def follow() -> Response:
 @counted("submit")
 def unfollow(follow: str) -> Response:
     """Follow it no longer. 204."""
-    key, now, of_id = caller.key(), context.now(), saying.identifier(follow, "follow of yours")
+    key, now, of_id = caller.key(), context.now(), saying.identifier(follow, "follow")
     context.write(lambda connection: mine.unfollow(connection, key, now, of_id))
     return Response(status=204)
 

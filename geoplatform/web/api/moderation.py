@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from geoplatform import encode
 from geoplatform.errors import BadBody, BadParameter, UnknownPlace
 from geoplatform.model import Submission, commune_code
+from geoplatform.refusals import Refusal
 from geoplatform.store import places
 from geoplatform.store.citizens import keeping, moderation
 from geoplatform.store.citizens.moderation import Action, Reason, Report
@@ -37,7 +38,7 @@ def suggest(place_id: uuid.UUID) -> Response:
         said.asked |= set(patch)
         saying.done(said, "a suggestion")
         if not isinstance(patch.get("properties", {}), dict):
-            raise BadBody([BadParameter("properties", None, "is not an object")])
+            raise BadBody([BadParameter("properties", None, Refusal("not_an_object"))])
         stored = places.get(connection, place_id)
         if stored is None:
             raise UnknownPlace(place_id)
@@ -91,7 +92,7 @@ def matters() -> Response:
 @counted("submit")
 def withdraw(matter: str) -> Response:
     """Take back what was brought up and is not decided. 204."""
-    key, now, of_id = caller.key(), context.now(), saying.identifier(matter, "open matter of yours")
+    key, now, of_id = caller.key(), context.now(), saying.identifier(matter, "matter")
     context.write(lambda connection: moderation.withdraw(connection, key, now, of_id))
     return Response(status=204)
 
@@ -104,7 +105,7 @@ def appeal(matter: str) -> Response:
         caller.key(),
         context.now(),
         uuid.uuid4(),
-        saying.identifier(matter, "decided matter of yours"),
+        saying.identifier(matter, "decision"),
     )
     note = _note("an appeal")
     context.write(lambda connection: moderation.appeal(connection, key, now, new_id, of_id, note))
@@ -127,7 +128,7 @@ def queue() -> Response:
 def decide(matter: str) -> Response:
     """Decide on what waits for the caller: `accept` or not, an `action` for reports that are right, a `reason`, perhaps a `note` to
     whom it concerns."""
-    key, now, of_id = caller.key(), context.now(), saying.identifier(matter, "matter that waits for you")
+    key, now, of_id = caller.key(), context.now(), saying.identifier(matter, "task")
     said = saying.members()
     accepts = said.flag("accept", required=True)
     action = said.choice("action", Action)

@@ -19,6 +19,7 @@ from joserfc.jwk import KeySet
 
 from geoplatform.errors import FetchFailed, NotAuthorised, Unknown
 from geoplatform.reading import Reading
+from geoplatform.refusals import Refusal
 from geoplatform.store.citizens import accounts
 from geoplatform.web import context, language
 from geoplatform.web.api import caller, session
@@ -67,9 +68,9 @@ def follow() -> Response:
     if not hmac.compare_digest(
         *(text.encode("utf-8", "surrogatepass") for text in (request.args.get("state", ""), state))
     ):
-        raise NotAuthorised("this sign-in was not begun here: begin anew")
+        raise NotAuthorised(Refusal("not_begun_here"))
     if "code" not in request.args:
-        raise NotAuthorised("the provider did not sign you in")
+        raise NotAuthorised(Refusal("not_vouched_for"))
     claims = _claims(request.args["code"], nonce, verifier)
     beginning, cookie = session.beginning()
     issuer, spoken, now = claims["iss"], language.chosen(), context.now()
@@ -93,7 +94,7 @@ def _begun() -> tuple[str, str, str]:
         state, nonce, verifier = json.loads(request.cookies.get(_cookie(), ""))
         return str(state), str(nonce), str(verifier)
     except (ValueError, TypeError):
-        raise NotAuthorised("this sign-in was not begun here, or too long ago: begin anew") from None
+        raise NotAuthorised(Refusal("begun_long_ago")) from None
 
 
 def _claims(code: str, nonce: str, verifier: str) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def _claims(code: str, nonce: str, verifier: str) -> dict[str, Any]:
             raise ValueError("a lower assurance")
         beside = _user(provider, str(told.get("access_token", "")), keys)
     except (JoseError, AuthlibBaseError, ValueError) as error:
-        raise NotAuthorised(f"the provider did not sign you in ({type(error).__name__})") from error
+        raise NotAuthorised(Refusal("not_vouched_for_by", why=type(error).__name__)) from error
     except requests.RequestException as error:
         raise FetchFailed(f"the provider does not answer: {type(error).__name__}", source=provider["issuer"]) from error
     claims = dict(token.claims)

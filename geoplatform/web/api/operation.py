@@ -44,9 +44,9 @@ def grant() -> Response:
     said = saying.members()
     email, remit, code = said.email("email"), said.choice("scope", Remit, required=True), said.text("code", 5)
     if remit in (Remit.COMMUNE, Remit.DEPARTMENT) and code is None:
-        said.refuse("code", None, "is required: an INSEE code")
+        said.refuse("code", None, "required_insee_code")
     elif remit in (Remit.ALL, Remit.OPERATOR) and code is not None:
-        said.refuse("code", code, "has no meaning for this scope: leave it out")
+        said.refuse("code", code, "no_code_here")
     saying.done(said, "a role")
     to, where, at = saying.sure(email), saying.sure(remit), (code or "").upper()
     given = context.write(

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from geoplatform import encode
 from geoplatform.errors import BadParameter, Conflict, GeoplatformError, Outdated, Unknown, UnknownPlace
 from geoplatform.model import Licence, Place, Submission, Visibility, commune_code, new_place_id
+from geoplatform.refusals import Refusal
 from geoplatform.store import communes, places, versions
 from geoplatform.store.citizens import keeping
 from geoplatform.store.tokens import check
@@ -105,7 +106,7 @@ def restore(place_id: uuid.UUID, version: int) -> Response:
     """Bring an earlier version back, as a new one. Its licence and who may see it stay as they are now."""
     key, now, expected = caller.key(), context.now(), _expected()
     if version > _MOST_VERSIONS:
-        raise Unknown(f"earlier version of {place_id}", version)
+        raise Unknown("version", version)
     body = context.write(lambda connection: _restored(connection, place_id, version, key, now, expected), shows=True)
     return _feature(body)
 
@@ -117,7 +118,7 @@ def duplicates() -> Response:
     position = params.position()
     name = "".join(sign for sign in request.args.get("name", "") if sign.isprintable()).strip()
     if not 0 < len(name) <= 200:
-        raise BadParameter("name", name[:40], "is not a text of 1 to 200 signs")
+        raise BadParameter("name", name[:40], Refusal("not_text_of", least=1, most=200))
     with context.store().reading() as connection:
         found = places.near_duplicates(connection, name, position)
     return jsonify(candidates=[_candidate(one) for one in found])
@@ -129,7 +130,7 @@ def places_on_day(code: str) -> Response:
     """The places of a commune as they were on a day (`at`, UTC): a FeatureCollection of those that lists may hold."""
     code, day = commune_code(code), params.day("at")
     if day is None:
-        raise BadParameter("at", None, "is required: a day as YYYY-MM-DD")
+        raise BadParameter("at", None, Refusal("required_day"))
     with context.store().reading() as connection:
         features = versions.of_commune(connection, code, day)
         if not features:
@@ -235,10 +236,7 @@ def _restored(
 def _refuse_duplicates(connection: Connection, submission: Submission) -> None:
     found = places.near_duplicates(connection, submission.name, submission.position, submission.id)
     if found and places.get(connection, submission.id) is None:
-        raise Conflict(
-            "places that may be the same are there already: is it one of these? If not, send it again with ?distinct=true",
-            candidates=[_candidate(one) for one in found],
-        )
+        raise Conflict(Refusal("maybe_there"), candidates=[_candidate(one) for one in found])
 
 
 def _candidate(one: places.Candidate) -> dict[str, Any]:
@@ -253,7 +251,7 @@ def _expected() -> int | None:
         return None
     named = [(tag or "").partition("-")[0] for tag in request.if_match.as_set(include_weak=True)]
     if len(named) != 1 or not (named[0].isascii() and named[0].isdigit() and len(named[0]) < 10):
-        raise Outdated("If-Match names no version of this place: read it again")
+        raise Outdated(Refusal("not_this_version"))
     return int(named[0])
 
 

@@ -9,12 +9,13 @@ from flask import Response, jsonify, request
 
 from geoplatform.errors import BadBody, BadParameter, Unknown
 from geoplatform.reading import Reading
+from geoplatform.refusals import Refusal
 from geoplatform.store.citizens.accounts import Me
 from geoplatform.web import params
 
 T = TypeVar("T")
 
-_AGENT_MAX = 120
+_AGENT_MAX = 300
 
 
 def members() -> Reading:
@@ -25,7 +26,7 @@ def members() -> Reading:
 def reading_of(body: Any) -> Reading:
     """The members of an object. BadBody if it is none."""
     if not isinstance(body, dict):
-        raise BadBody([BadParameter("body", None, "is not a JSON object")])
+        raise BadBody([BadParameter("body", None, Refusal("not_a_json_object"))])
     return Reading(body)
 
 

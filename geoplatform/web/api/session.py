@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from geoplatform import mail
 from geoplatform.errors import NotAllowed, NotAuthorised
+from geoplatform.refusals import Refusal
 from geoplatform.store.citizens import accounts
 from geoplatform.store.tokens import digest
 from geoplatform.web import context, language, params
@@ -174,7 +175,7 @@ def _pseudonym() -> str:
 def _require_own_page() -> None:
     """NotAllowed if another site sent this: it would sign its visitor in as somebody else."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
-        raise NotAllowed("another site sent this")
+        raise NotAllowed(Refusal("other_site"))
     origin = request.headers.get("Origin")
     if origin not in (None, request.host_url.rstrip("/"), context.settings().public_url):
-        raise NotAllowed("another site sent this")
+        raise NotAllowed(Refusal("other_site"))

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from geoplatform.errors import NotAllowed
 from geoplatform.model import commune_code
+from geoplatform.refusals import Refusal
 from geoplatform.store import communes, places
 from geoplatform.store.citizens import moderation
 from geoplatform.store.citizens.moderation import Action, Reason
@@ -32,7 +33,7 @@ def queue() -> Response:
         choices = places.all_categories(connection)
         stands = moderation.figures(connection, who.key(), context.now(), narrowing.fresh_since())
     if not (waiting or any(role["scope"] != Remit.OPERATOR for role in me.roles)):
-        raise NotAllowed("this page is for referents, and for who keeps a place about which something was suggested")
+        raise NotAllowed(Refusal("referents_only"))
     shown = {
         "waiting": waiting,
         "figures": stands,

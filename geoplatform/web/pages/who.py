@@ -8,6 +8,7 @@ from flask import g, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from geoplatform.errors import NotAuthorised
+from geoplatform.refusals import Refusal
 from geoplatform.store.citizens import accounts
 from geoplatform.store.citizens.accounts import Me
 from geoplatform.store.tokens import digest
@@ -37,7 +38,7 @@ def key() -> bytes:
     """SHA-256 of the session's secret. NotAuthorised without one."""
     secret = caller.session_secret()
     if secret is None or signed_in() is None:
-        raise NotAuthorised("this page is for who is signed in")
+        raise NotAuthorised(Refusal("signed_out"))
     return digest(secret)
 
 

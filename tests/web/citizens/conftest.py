@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from geoplatform.config import Settings
+from geoplatform.errors import BadBody
+from geoplatform.refusals import SENTENCES
 from geoplatform.web import create_app
 from tests import grid
 from tests.conftest import MANY, Database
@@ -34,6 +36,14 @@ def feature(name: str = "Jardin des Cocotiers", at: list[float] | None = None, *
     }
 
 
+def require_codes(problem: dict[str, Any]) -> None:
+    """Whatever is refused has a code with a sentence in both languages."""
+    for one in problem.get("errors", [problem]):
+        assert one["code"] in SENTENCES, one
+        assert one["detail"], one
+    assert problem["code"] in SENTENCES or problem["code"] == BadBody.code
+
+
 @dataclass
 class Citizen:
     """Somebody with a browser: keeps the cookie, and sends the token of the page with whatever changes something."""
@@ -49,7 +59,10 @@ class Citizen:
         headers = self.headers | named.pop("headers", {})
         if body is not None:
             named["json"] = body
-        return self.browser.open(f"/api/v1{path}", method=method, headers=headers, **named)
+        answer = self.browser.open(f"/api/v1{path}", method=method, headers=headers, **named)
+        if answer.mimetype == "application/problem+json":
+            require_codes(answer.json)
+        return answer
 
     def page(self, path: str, method: str = "GET", **named: Any) -> Any:
         return self.browser.open(path, method=method, **named)

@@ -128,7 +128,7 @@ FEATURES = {
 }
 PROBLEM = {
     "type": "object",
-    "required": ["type", "title", "status", "detail", "instance"],
+    "required": ["type", "title", "status", "detail", "instance", "code"],
     "properties": {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT, "instance": _TEXT},
 }
 _VALUE = {

@@ -1,6 +1,6 @@
 // Forms that ask something of the API: `data-api` is the path, `data-method` the method. Fields are members of the JSON that is
 // sent; with `data-feature` they are properties of a GeoJSON feature (`patch`: of a part of one), `lon` and `lat` its point. What the
-// API refuses is said beside the field. Then: `data-then` is where to go ({id} is the answer's), `data-show` the member of the answer that is shown.
+// API refuses it says in the language of the page, and it is shown beside the field. Then: `data-then` is where to go ({id} is the answer's), `data-show` the member of the answer that is shown.
 
 const csrf = document.querySelector('meta[name="csrf-token"]')?.content;
 
@@ -45,36 +45,63 @@ function body(form, method, submitter) {
   return feature;
 }
 
-/** Says each complaint beside the field it is about; what is about none, at the end of the form. */
+/** Fields of a point, by what the API calls what is wrong with it. */
+const POINT = {geometry: 'lon', coordinates: 'lon', longitude: 'lon', latitude: 'lat'};
+
+/** The field that a parameter of a problem is about: the first of several of a name; none where it cannot be seen. */
+function fieldOf(form, parameter) {
+  const last = parameter.split('.').pop();
+  const field = [parameter, last, POINT[last]].map((name) => name && form.elements.namedItem(name)).find(Boolean);
+  const one = field instanceof RadioNodeList ? field[0] : field;
+  return one && one.type !== 'hidden' && one.type !== 'submit' && !one.closest('[hidden]') ? one : undefined;
+}
+
+const descriptions = (part) => (part.getAttribute('aria-describedby') ?? '').split(' ').filter(Boolean);
+
+function describe(part, ids) {
+  if (ids.length) part.setAttribute('aria-describedby', ids.join(' '));
+  else part.removeAttribute('aria-describedby');
+}
+
+/** Says what is wrong beside a field, to eyes and to screen readers. */
+function mark(field, detail) {
+  const holds = ['radio', 'checkbox'].includes(field.type);
+  const part = (holds && field.closest('[role="radiogroup"], fieldset')) || field; // a choice is wrong as a whole
+  const note = document.createElement('p');
+  note.className = 'field-error';
+  note.id = `${field.id || field.name}-error`;
+  note.textContent = detail;
+  if (part === field || part.getAttribute('role') === 'radiogroup') part.setAttribute('aria-invalid', 'true');
+  describe(part, [...descriptions(part), note.id]);
+  part.dataset.wrong = note.id;
+  if (part === field) (field.closest('.field') ?? field.parentElement).append(note);
+  else part.append(note);
+  field.closest('details')?.setAttribute('open', '');
+}
+
+/** Says each complaint beside the field it is about; what is about none, at the end of the form. The first field is gone to. */
 function complain(form, problem) {
   const status = form.querySelector('[data-result]');
   const rest = [];
+  const fields = [];
   for (const {parameter, detail} of problem.errors ?? [problem]) {
-    const name = (parameter ?? '').split('.').pop();
-    const field = name === 'geometry' || name === 'coordinates' ? form.elements.lon : form.elements[name];
-    const one = field instanceof RadioNodeList ? field[0] : field;
-    if (!one?.id) {
-      rest.push([problem.title, detail].filter(Boolean).join(' : '));
-      continue;
-    }
-    const note = document.createElement('p');
-    note.className = 'field-error';
-    note.id = `${one.id}-error`;
-    note.textContent = one.dataset.wrong ?? detail;
-    one.setAttribute('aria-invalid', 'true');
-    one.setAttribute('aria-describedby', note.id);
-    one.closest('.field')?.append(note);
-    one.closest('details')?.setAttribute('open', '');
+    const field = parameter ? fieldOf(form, parameter) : undefined;
+    if (field) {
+      if (!fields.includes(field)) mark(field, detail); // one thing at a time
+      fields.push(field);
+    } else rest.push(detail || problem.title);
   }
-  status.textContent = [form.dataset.refused, ...rest].filter(Boolean).join(' ');
-  (form.querySelector('[aria-invalid]') ?? status).focus();
+  status.textContent = [form.dataset.refused, ...new Set(rest)].filter(Boolean).join(' ');
+  const first = [...form.elements].find((field) => fields.includes(field));
+  (first ?? status).focus();
 }
 
 function forget(form) {
   for (const note of form.querySelectorAll('.field-error')) note.remove();
-  for (const field of form.querySelectorAll('[aria-invalid]')) {
-    field.removeAttribute('aria-invalid');
-    field.removeAttribute('aria-describedby');
+  for (const part of form.querySelectorAll('[data-wrong]')) {
+    part.removeAttribute('aria-invalid');
+    describe(part, descriptions(part).filter((id) => id !== part.dataset.wrong));
+    delete part.dataset.wrong;
   }
   form.querySelector('[data-result]').textContent = '';
 }
@@ -98,7 +125,7 @@ function propose(form, candidates) {
 async function send(form, submitter) {
   const method = submitter?.dataset.method ?? form.dataset.method ?? 'POST';
   const path = submitter?.dataset.api ?? form.dataset.api;
-  const headers = {Accept: 'application/json'};
+  const headers = {Accept: 'application/json', 'Accept-Language': document.documentElement.lang};
   if (csrf) headers['X-CSRF-Token'] = csrf;
   if (form.dataset.version && method !== 'POST') headers['If-Match'] = `"${form.dataset.version}"`;
   const request = {method, headers, credentials: 'same-origin'};
