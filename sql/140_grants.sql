@@ -21,7 +21,8 @@ GRANT INSERT, UPDATE ON geoplatform.vintage TO geoplatform_loader;  -- removed b
 GRANT INSERT, UPDATE, DELETE ON geoplatform.vintage_finding, geoplatform.land, geoplatform.region,
     geoplatform.department, geoplatform.epci, geoplatform.commune, geoplatform.place, geoplatform.place_reference,
     geoplatform.placement, geoplatform.arrival, geoplatform.commune_name,
-    geoplatform.territory_edition, geoplatform.drawing, geoplatform.finished_tile, geoplatform.movement, geoplatform.former_commune TO geoplatform_loader;
+    geoplatform.territory_edition, geoplatform.drawing, geoplatform.finished_tile, geoplatform.movement, geoplatform.former_commune,
+    geoplatform.street, geoplatform.address TO geoplatform_loader;
 GRANT INSERT ON geoplatform.change TO geoplatform_loader;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA geoplatform TO geoplatform_loader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA geoplatform, published TO geoplatform_loader;

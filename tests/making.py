@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -90,4 +91,38 @@ def workbook(path: Path, rows: list[list[str | float]]) -> Path:
     with zipfile.ZipFile(path, "w") as packed:
         for name, content in parts.items():
             packed.writestr(name, f'<?xml version="1.0" encoding="UTF-8"?>{content}')
+    return path
+
+
+BAN = (
+    "id;id_fantoir;numero;rep;nom_voie;code_postal;code_insee;nom_commune;code_insee_ancienne_commune;nom_ancienne_commune;x;y;lon;lat;"
+    "type_position;alias;nom_ld;libelle_acheminement;nom_afnor;source_position;source_nom_voie;certification_commune;cad_parcelles"
+)
+
+
+def ban_line(number: object = 12, street: str = "Rue de la Paix", code: str = "97401", **other: object) -> str:
+    """A line of the BAN's file of a department. `way` ends the identifier of its street, `former` names a former commune."""
+    known = {
+        "suffix": "",
+        "postal": "97400",
+        "city": "Commune A",
+        "former": "",
+        "lon": 55.01,
+        "lat": -21.59,
+        "way": "0080",
+    }
+    told = {**known, **other}
+    tail = f"_{told['suffix']}" if told["suffix"] else ""
+    cells = [
+        told.get("id", f"{code}_{told['way']}_{number:0>5}{tail}"), "", number, told["suffix"],
+        f'"{street}"' if ";" in street else street, told["postal"], code, told["city"], "", told["former"], "338000.1", "7650000.2",
+        told["lon"], told["lat"], "entrée", "", "", "SAINT DENIS", "RUE", "commune", "commune", "1", "97401000AB0012",
+    ]  # fmt: skip
+    return ";".join(map(str, cells))
+
+
+def ban(path: Path, *lines: str) -> Path:
+    """A file of addresses as the BAN publishes them: UTF-8, semicolons, packed if its name ends so."""
+    content = "\n".join([BAN, *lines, ""]).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
     return path

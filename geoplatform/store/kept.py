@@ -19,7 +19,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL, TSVECTOR
 from sqlalchemy.types import UserDefinedType
 
 from geoplatform.store.tables import FILE, RELEASE, Xml, geometry, metadata, moment
@@ -49,6 +49,30 @@ layer_style = Table(
     *(Column(xml, Xml, nullable=False) for xml in ("qml", "sld")),
     Column("is_default", Boolean, nullable=False),
     Column("kept_at", DateTime(timezone=True), nullable=False),
+    schema="geoplatform",
+)
+
+street = Table(
+    "street",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    *(Column(text, Text, nullable=False) for text in ("ban_id", "name")),
+    Column("postal_code", Text),
+    *(Column(text, Text, nullable=False) for text in ("insee_code", "commune_code", "commune_name")),
+    Column("former_name", Text),
+    Column("key", Text, nullable=False),
+    Column("words", TSVECTOR, nullable=False),
+    Column("geom", Geometry("POINT", srid=4326, spatial_index=False), nullable=False),
+    schema="geoplatform",
+)
+
+address = Table(
+    "address",
+    metadata,
+    *(Column(number, Integer, primary_key=True) for number in ("street_id", "number")),
+    Column("suffix", Text, primary_key=True),
+    Column("ban_id", Text, nullable=False),
+    Column("geom", Geometry("POINT", srid=4326, spatial_index=False), nullable=False),
     schema="geoplatform",
 )
 

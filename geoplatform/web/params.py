@@ -106,6 +106,14 @@ def words() -> str:
     return "".join(sign for sign in request.args.get("q", "") if sign.isprintable()).strip()
 
 
+def required_text(name: str, longest: int) -> str:
+    """A parameter that is a text of 1 to so many signs, without control characters. BadParameter otherwise."""
+    said = "".join(sign for sign in request.args.get(name, "") if sign.isprintable()).strip()
+    if not 0 < len(said) <= longest:
+        raise BadParameter(name, said[:40], Refusal("not_text_of", least=1, most=longest))
+    return said
+
+
 def position() -> LonLat:
     """`lon` and `lat` in degrees. BadPoint names the one that is missing or wrong."""
     return LonLat(_degrees("lon"), _degrees("lat"))

@@ -17,7 +17,7 @@ from geoplatform.errors import BadSource
 from geoplatform.model import Movement
 from loaders.boundaries import Unit, city_of, department_of
 from loaders.cog import movements
-from loaders.cog.sheet import Row, Sheet, padded
+from loaders.files.sheet import Row, Sheet, padded
 
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
 _COMMUNE = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from geoplatform.errors import BadSource
 from geoplatform.model import Movement
-from loaders.cog.sheet import Row, Sheet, padded
+from loaders.files.sheet import Row, Sheet, padded
 
 _MOVEMENTS = {
     "mod": ("mod",), "day": ("date_eff",), "kind_before": ("typecom_av",), "code_before": ("com_av",),

@@ -107,7 +107,7 @@ def _copied(packed: IO[bytes] | gzip.GzipFile, target: Path, shown: str, most: i
                 limit -= len(block)
                 if limit < 0:
                     target.unlink()
-                    raise BadSource(f"{shown} unpacks to more than {most} bytes: that is no boundary set", file=shown)
+                    raise BadSource(f"{shown} unpacks to more than {most} bytes: that is no data", file=shown)
                 plain.write(block)
     except gzip.BadGzipFile:
         raise
@@ -120,9 +120,7 @@ def _refuse_bombs(path: Path, scratch: Path, members: int, size: int) -> None:
         raise BadSource(f"{path} holds {members} members, more than {MOST_MEMBERS}", file=str(path))
     packed = path.stat().st_size
     if size > MOST_BYTES or (size > _SMALL and size > HIGHEST_RATIO * packed):
-        raise BadSource(
-            f"{path} ({packed} bytes) would unpack to {size} bytes: that is no boundary set", file=str(path)
-        )
+        raise BadSource(f"{path} ({packed} bytes) would unpack to {size} bytes: that is no data", file=str(path))
     free = shutil.disk_usage(scratch).free
     if size > free:
         raise BadSource(f"{path} would unpack to {size} bytes in {scratch}, where {free} are free", file=str(path))

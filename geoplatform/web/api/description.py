@@ -15,6 +15,7 @@ from geoplatform.store.citizens.mine import Choice
 from geoplatform.store.citizens.moderation import Action, Reason, Report
 from geoplatform.store.citizens.operation import Remit
 from geoplatform.web import context
+from geoplatform.web.api import addresses
 from geoplatform.web.limits import counted
 from geoplatform.web.problems import CODES
 
@@ -176,6 +177,11 @@ _QUERIES: dict[str, dict[str, tuple[dict[str, Any], bool]]] = {
         "lon": ({"type": "number", "minimum": -180, "maximum": 180}, True),
         "lat": ({"type": "number", "minimum": -90, "maximum": 90}, True),
     },
+    "addresses.search": {
+        "q": (_text(addresses.LONGEST, minLength=1), True),
+        "commune": (_COMMUNE, False),
+        "limit": ({"type": "integer", "minimum": 1, "maximum": addresses.MOST}, False),
+    },
     "moderation.queue": {"commune": (_COMMUNE, False)},
     "moderation.log": {
         "commune": (_COMMUNE, False),
@@ -194,10 +200,12 @@ _ANSWERED: dict[str, tuple[int, ...]] = {
 _OPEN = {
     "api.place", "api.history", "api.duplicates", "api.places_on_day", "api.placement", "session.ask_link", "session.begin",
     "session.show", "community.of_place", "moderation.report", "moderation.log", "mine.receipt", "description.show",
+    "addresses.search",
 }  # fmt: skip
 _SPELLED = {
     "api.place": _GEOJSON, "api.submit": _GEOJSON, "api.replace": _GEOJSON, "api.update": _GEOJSON, "api.restore": _GEOJSON,
     "api.places_on_day": _GEOJSON, "mine.places": _GEOJSON, "mine.place": _GEOJSON, "mine.take_out": _ZIP,
+    "addresses.search": _GEOJSON,
 }  # fmt: skip
 _MATCHED = ("api.replace", "api.update", "api.delete", "api.restore")
 

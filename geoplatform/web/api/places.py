@@ -116,9 +116,7 @@ def restore(place_id: uuid.UUID, version: int) -> Response:
 def duplicates() -> Response:
     """Places that may be the one somebody is about to add: by `name`, `lon` and `lat`."""
     position = params.position()
-    name = "".join(sign for sign in request.args.get("name", "") if sign.isprintable()).strip()
-    if not 0 < len(name) <= 200:
-        raise BadParameter("name", name[:40], Refusal("not_text_of", least=1, most=200))
+    name = params.required_text("name", 200)
     with context.store().reading() as connection:
         found = places.near_duplicates(connection, name, position)
     return jsonify(candidates=[_candidate(one) for one in found])

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from geoplatform.errors import UnknownCommune, UnknownPlace
 from geoplatform.model import Commune, Kind, Licence, Stage, Visibility, commune_code
-from geoplatform.store import communes, places
+from geoplatform.store import addresses, communes, places
 from geoplatform.store.citizens import accounts, keeping
 from geoplatform.store.citizens.accounts import Me
 from geoplatform.web import context
@@ -35,9 +35,11 @@ def add() -> Response:
     with context.store().reading() as connection:
         commune = communes.get(connection, commune_code(code)) if code else _home(connection, me)
         choices = places.all_categories(connection)
+        has_addresses = addresses.are_kept(connection, commune.code if commune else None)
         asked = [one for one in accounts.consents_asked(connection) if one["purpose"] == "publication"]
     consent = None if me.consents.get("publication") else asked[0]
-    return _form("citizens/contribute.html", commune=commune, categories=choices, place=None, consent=consent)
+    shown = {"commune": commune, "categories": choices, "has_addresses": has_addresses}
+    return _form("citizens/contribute.html", place=None, consent=consent, **shown)
 
 
 @blueprint.get("/places/<uuid:place_id>/edit")
@@ -53,7 +55,9 @@ def edit(place_id: uuid.UUID) -> Response:
         code = found[0]["properties"]["commune_code"]
         commune = communes.get(connection, code) if code else None
         choices = places.all_categories(connection)
-    return _form("citizens/contribute.html", commune=commune, categories=choices, place=found[0], consent=None)
+        has_addresses = addresses.are_kept(connection, code)
+    shown = {"commune": commune, "categories": choices, "has_addresses": has_addresses}
+    return _form("citizens/contribute.html", place=found[0], consent=None, **shown)
 
 
 def _home(connection: Connection, me: Me) -> Commune | None:

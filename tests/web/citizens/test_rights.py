@@ -87,7 +87,7 @@ OWN = (
 OPEN = {
     "GET /places/{place_id}", "GET /places/{place_id}/versions", "GET /places/{place_id}/community", "GET /places/duplicates",
     "GET /communes/{code}/places", "GET /placement", "POST /session/links", "POST /session", "GET /session", "GET /moderation/log",
-    "GET /receipts/{receipt}", "GET /openapi.json", "DELETE /session",
+    "GET /addresses", "GET /receipts/{receipt}", "GET /openapi.json", "DELETE /session",
 }  # fmt: skip
 TABLES = (
     "geoplatform.place", "geoplatform.placement", "geoplatform.place_version", "people.citizen", "people.keeper", "people.author",

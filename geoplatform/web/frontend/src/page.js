@@ -1,6 +1,7 @@
-// Entry of every page: the styles, the search that suggests, the opening hours in words, the progress of a cut, forms.
+// Entry of every page: the styles, the searches that suggest, the opening hours in words, the progress of a cut, forms.
 
 import './page.css';
+import {enhanceAddresses} from './addresses.js';
 import {followCut} from './cut.js';
 import {enhanceForm} from './forms.js';
 import {enhanceNear} from './near.js';
@@ -12,3 +13,4 @@ for (const element of document.querySelectorAll('[data-opening-hours]')) enhance
 for (const section of document.querySelectorAll('[data-cut]')) followCut(section);
 for (const form of document.querySelectorAll('form[data-api]')) enhanceForm(form);
 for (const button of document.querySelectorAll('[data-near]')) enhanceNear(button);
+for (const box of document.querySelectorAll('[data-addresses]')) enhanceAddresses(box);

@@ -1,4 +1,4 @@
-// Says where a point lies while one points at it: on the map, by its coordinates, or by where the device is.
+// Says where a point lies while one points at it: on the map, by its coordinates, by an address, or by where the device is.
 
 const WAIT_MS = 250;
 
@@ -56,6 +56,7 @@ export function enhancePointing(fieldset, onMap) {
       () => { status.textContent = texts.nowhere; },
     ));
   }
+  fieldset.addEventListener('located', ({detail}) => { set(detail); onMap.look(detail); }); // an address was chosen (addresses.js)
   onMap.clicked(set);
   ask();
 }

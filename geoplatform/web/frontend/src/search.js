@@ -1,15 +1,39 @@
-// The search of a commune: a plain GET form that becomes a combobox with suggestions
-// (WAI-ARIA 1.2, "editable combobox with list autocomplete"). Without suggestions the form still works.
+// Fields that suggest (WAI-ARIA 1.2, "editable combobox with list autocomplete"). The search of a commune is a plain GET form beside;
+// without suggestions it still works.
 
 const WAIT_MS = 150;
 const SHORTEST = 2;
 
-/** Turns the form into a combobox. Its texts and the address of the suggestions are in its data- attributes. */
+/** Turns the form into a combobox of communes. Its texts and the address of the suggestions are in its data- attributes. */
 export function enhanceSearch(form) {
-  const input = form.querySelector('input[name=q]');
-  const list = form.querySelector('[data-suggestions]');
-  const status = form.querySelector('[data-status]');
-  const {endpoint, textOne, textMany, textNone, textFailed} = form.dataset;
+  enhanceCombobox(form, form.querySelector('input[name=q]'), {
+    find: async (q, signal) => (await askJson(`${form.dataset.endpoint}?${new URLSearchParams({q, limit: 8})}`, signal)).communes,
+    key: ({url}) => url,
+    words: (commune) => [
+      commune.name,
+      [commune.postal_codes?.slice(0, 3).join(', '), commune.department_name ?? commune.department_code, commune.code].filter(Boolean).join(' · '),
+    ],
+    choose: ({url}) => window.location.assign(url),
+  });
+}
+
+/** What a program of ours answers. An error for any but 2xx. */
+export async function askJson(address, signal) {
+  const answer = await fetch(address, {signal, headers: {accept: 'application/json'}});
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return answer.json();
+}
+
+/**
+ * Turns a text field into a combobox. `box` holds it, the list and the live region, and its texts in data- attributes. `find` gives
+ * what may be meant by some words, `key` what tells one of them from another, `words` its two texts; `choose` does what choosing one
+ * means. Enter sends the form where nothing is chosen, unless `staysPut`.
+ */
+export function enhanceCombobox(box, input, {find, key, words, choose, staysPut = false}) {
+  const list = box.querySelector('[data-suggestions]');
+  const status = box.querySelector('[data-status]');
+  const {textOne, textMany, textNone, textFailed} = box.dataset;
+  let found = [];
   let asked = null;
   let timer = 0;
   let active = -1;
@@ -45,36 +69,33 @@ export function enhanceSearch(form) {
   }
 
   // The option that the arrows chose stays chosen where a later answer lists it again.
-  function show(communes) {
-    const chosen = options()[active]?.dataset.url;
-    list.replaceChildren(...communes.map((commune, index) => optionFor(commune, `${list.id}-${index}`)));
+  function show(those) {
+    const chosen = active < 0 ? null : key(found[active]);
+    found = those;
+    list.replaceChildren(...found.map((one, index) => optionFor(words(one), `${list.id}-${index}`)));
     active = -1;
-    activate(communes.findIndex(({url}) => url === chosen));
-    if (communes.length && document.activeElement === input) open();
+    activate(chosen === null ? -1 : found.findIndex((one) => key(one) === chosen));
+    if (found.length && document.activeElement === input) open();
     else close();
-    const many = communes.length === 1 ? textOne : textMany.replace('{n}', communes.length);
-    status.textContent = communes.length ? many : textNone;
   }
 
   async function suggest() {
     const q = input.value.trim();
     asked?.abort();
     if (q.length < SHORTEST) {
-      list.replaceChildren();
+      show([]);
       status.textContent = '';
-      return close();
+      return;
     }
     const request = (asked = new AbortController());
     try {
-      const address = `${endpoint}?${new URLSearchParams({q, limit: 8})}`;
-      const answer = await fetch(address, {signal: request.signal, headers: {accept: 'application/json'}});
-      if (!answer.ok) throw new Error(`${answer.status}`);
-      const {communes} = await answer.json();
-      if (!request.signal.aborted) show(communes);
+      const those = await find(q, request.signal);
+      if (request.signal.aborted) return;
+      show(those);
+      status.textContent = !found.length ? textNone : found.length === 1 ? textOne : textMany.replace('{n}', found.length);
     } catch {
       if (request.signal.aborted) return;
-      list.replaceChildren();
-      close();
+      show([]);
       status.textContent = textFailed;
     }
   }
@@ -87,12 +108,19 @@ export function enhanceSearch(form) {
     activate(((active + 1 + step + count + 1) % (count + 1)) - 1);
   }
 
-  const go = (option) => window.location.assign(option.dataset.url);
+  function take(index) {
+    const one = found[index];
+    clearTimeout(timer);
+    asked?.abort(); // a later answer would open the list again
+    show([]);
+    status.textContent = '';
+    choose(one);
+  }
 
   const keys = {
     ArrowDown: () => move(1),
     ArrowUp: () => move(-1),
-    Enter: () => (isOpen() && active >= 0 ? go(options()[active]) : false),
+    Enter: () => (isOpen() && active >= 0 ? take(active) : staysPut),
     Escape: () => {
       if (isOpen()) close();
       else input.value = '';
@@ -113,21 +141,19 @@ export function enhanceSearch(form) {
   list.addEventListener('pointerdown', (event) => event.preventDefault()); // keeps the focus in the field
   list.addEventListener('click', (event) => {
     const option = event.target.closest('[role=option]');
-    if (option) go(option);
+    if (option) take([...options()].indexOf(option));
   });
 }
 
-function optionFor(commune, id) {
+function optionFor([name, rest], id) {
   const option = document.createElement('li');
   option.id = id;
-  option.dataset.url = commune.url;
   option.setAttribute('role', 'option');
   option.setAttribute('aria-selected', 'false');
-  const name = document.createElement('strong');
-  name.textContent = commune.name;
+  const strong = document.createElement('strong');
+  strong.textContent = name;
   const where = document.createElement('span');
-  const department = commune.department_name ?? commune.department_code;
-  where.textContent = [commune.postal_codes?.slice(0, 3).join(', '), department, commune.code].filter(Boolean).join(' · ');
-  option.append(name, ' ', where);
+  where.textContent = rest;
+  option.append(strong, ' ', where);
   return option;
 }
