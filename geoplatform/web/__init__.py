@@ -27,6 +27,7 @@ from geoplatform.web import (
     qgis,
     releases,
     revocations,
+    robots,
     security,
     tilesets,
     vintages,
@@ -71,6 +72,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         cuts,
         catalogue,
         health,
+        robots,
     )
     for room in rooms:
         app.register_blueprint(room.blueprint)

@@ -12,13 +12,14 @@ from geoplatform.web.api import caller
 
 #: A body of fewer bytes is sent as it is.
 LEAST = 1_000
+_PAGES = ("text/html", "application/xml")
 #: What zlib calls a gzip file.
 _GZIP = 31
 _LEVELS = {"gzip": 2, "zstd": 3}
 
 
 def attach(app: Flask) -> None:
-    """Pack every page for who can read it so.
+    """Pack every page, and the sitemap, for who can read it so.
 
     Not where somebody is signed in: a page echoes its own address and holds the proof of its session, whose letters the length of
     a packed page would betray one after the other (BREACH).
@@ -26,7 +27,7 @@ def attach(app: Flask) -> None:
 
     @app.after_request
     def pack(response: Response) -> Response:
-        if response.mimetype != "text/html" or response.is_streamed:
+        if response.mimetype not in _PAGES or response.is_streamed:
             return response
         response.vary.add("Accept-Encoding")
         body = response.get_data()
