@@ -38,7 +38,11 @@ _SCREENS: dict[str, dict[str, Any]] = {
     "phone 360 px": {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2, "is_mobile": True, "has_touch": True},
     "desktop 1,350 px": {"viewport": {"width": 1350, "height": 940}},
 }  # fmt: skip
-_GOAL_KB, _GOAL_PAINT_S, _GOAL_MAP_S, _GOAL_SCORE = 400, 1.8, 5.0, 95
+_GOAL_KB, _GOAL_SCORE = 400, 95
+#: What web.dev calls good: first and largest contentful paint.
+_GOOD_FIRST_S, _GOOD_LARGEST_S = 1.8, 2.5
+#: Bounds of our own, so that a figure beyond them is seen.
+_BOUND_MAP_S, _BOUND_REQUESTS = 5.0, 30
 _MAP_DATA = "/tiles/"
 _WATCH = """
 window.__seen = {lcp: 0, idle: 0};
@@ -153,15 +157,13 @@ def _of_visits(what: str, visits: list[Visit]) -> Iterator[Figure]:
     def median(name: str) -> float:
         return float(statistics.median(getattr(one, name) for one in visits))
 
-    yield Figure("pages", f"{what}: first contentful paint", median("first_paint_s"), "the goal", _GOAL_PAINT_S, "s")
-    yield Figure(
-        "pages", f"{what}: largest contentful paint", median("largest_paint_s"), "the goal", _GOAL_PAINT_S, "s"
-    )
-    yield Figure("pages", f"{what}: map idle", median("map_idle_s"), "the goal", _GOAL_MAP_S, "s")
+    yield Figure("pages", f"{what}: first contentful paint", median("first_paint_s"), "good", _GOOD_FIRST_S, "s")
+    yield Figure("pages", f"{what}: largest contentful paint", median("largest_paint_s"), "good", _GOOD_LARGEST_S, "s")
+    yield Figure("pages", f"{what}: map idle", median("map_idle_s"), "a bound", _BOUND_MAP_S, "s")
     yield Figure("pages", f"{what}: all but map data", median("page_kb"), "the goal", _GOAL_KB, "kB")
     whole = median("page_kb") + median("map_kb")
     yield Figure("pages", f"{what}: with map data", whole, "all but map data", median("page_kb"), "kB")
-    yield Figure("pages", f"{what}: requests", median("requests"), "the goal", 30, "requests")
+    yield Figure("pages", f"{what}: requests", median("requests"), "a bound", _BOUND_REQUESTS, "requests")
 
 
 if __name__ == "__main__":
