@@ -7,6 +7,7 @@ STAMPS := .setup
 LOCKS := deploy/requirements
 FRONT := geoplatform/web/frontend
 HINT := tests/clients/geojsonhint
+LIGHTHOUSE := tests/clients/lighthouse
 HARVESTERS := udata ckan shacl
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -30,7 +31,7 @@ lint: $(STAMPS)/test ## Check style and types (ruff, mypy --strict)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
-bench: $(STAMPS)/test $(STAMPS)/readers ## Measure against named peers, one table of ratios
+bench: $(STAMPS)/test $(STAMPS)/readers $(STAMPS)/bundle ## Measure against named peers, one table of ratios
 	@$(BIN)/python -m tests.bench $(JOBS)
 
 bless: $(STAMPS)/test ## Write what is made and committed anew: the compiled translations (look at the difference)
@@ -47,7 +48,7 @@ lock: $(STAMPS)/test ## Lock the dependencies of pyproject.toml anew
 
 clean: ## Remove the embedded database, caches and everything that was installed here
 	@if [ -x $(BIN)/geoplatform ]; then $(BIN)/geoplatform db destroy --yes; fi
-	@rm -rf $(VENV) $(STAMPS) data/cache data/tiles data/counters geoplatform/web/static/bundle $(FRONT)/node_modules $(HINT)/node_modules .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf $(VENV) $(STAMPS) data/cache data/tiles data/counters geoplatform/web/static/bundle $(FRONT)/node_modules $(HINT)/node_modules $(LIGHTHOUSE)/node_modules .artefacts .pytest_cache .mypy_cache .ruff_cache
 
 $(STAMPS)/system-%: deploy/setup/system.sh
 	@mkdir -p $(STAMPS)
@@ -66,11 +67,12 @@ $(STAMPS)/test: $(LOCKS)/test.txt $(STAMPS)/run $(STAMPS)/system-test
 	@$(BIN)/python -m pip install -q --require-hashes -r $(LOCKS)/test.txt
 	@touch $@
 
-$(STAMPS)/readers: $(LOCKS)/files.txt $(HINT)/package-lock.json $(STAMPS)/test
-	@echo "installing the programs that read what we publish"
+$(STAMPS)/readers: $(LOCKS)/files.txt $(HINT)/package-lock.json $(LIGHTHOUSE)/package-lock.json $(STAMPS)/test
+	@echo "installing the programs that read what we publish, and Lighthouse"
 	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(STAMPS)/readers.venv
 	@$(BIN)/uv pip install -q --python $(STAMPS)/readers.venv/bin/python --require-hashes -r $(LOCKS)/files.txt
-	@node=$$(sh deploy/setup/node.sh $(VENV)) && PATH="$$node:$$PATH" && cd $(HINT) && npm ci --silent --no-audit --no-fund
+	@node=$$(sh deploy/setup/node.sh $(VENV)) && PATH="$$node:$$PATH" && for folder in $(HINT) $(LIGHTHOUSE); do \
+	  (cd $$folder && npm ci --silent --no-audit --no-fund) || exit 1; done
 	@touch $@
 
 $(STAMPS)/bundle: $(FRONT)/package-lock.json $(FRONT)/vite.config.js $(wildcard $(FRONT)/src/*) | $(STAMPS)/run

@@ -103,6 +103,11 @@ def some(connection: Connection, codes: Sequence[str], vintage: int | None = Non
     return [_commune(found[code]) for code in codes if code in found]
 
 
+def codes(connection: Connection) -> list[str]:
+    """Codes of all communes in force, in order."""
+    return list(connection.execute(select(communes.c.code).order_by(communes.c.code)).scalars())
+
+
 def neighbours(connection: Connection, code: str, vintage: int | None = None, limit: int = 30) -> list[Commune]:
     """Communes that share a limit with this one, by name."""
     table, query = _from(vintage)

@@ -9,6 +9,7 @@ from geoplatform.config import Settings
 from geoplatform.store.engine import Store
 from geoplatform.web import (
     api,
+    bundle,
     catalogue,
     changes,
     communes,
@@ -19,6 +20,7 @@ from geoplatform.web import (
     language,
     limits,
     ogc,
+    packing,
     pages,
     places,
     poster,
@@ -26,6 +28,7 @@ from geoplatform.web import (
     qgis,
     releases,
     revocations,
+    robots,
     security,
     tilesets,
     vintages,
@@ -44,7 +47,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     Misuse if there is no database URL: whoever starts the workers knows it (`geoplatform serve`).
     """
     settings = settings or Settings.from_environment()
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.ensure_ascii = True  # type: ignore[attr-defined]  # a hostile value is echoed as plain ASCII
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -54,6 +57,8 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     security.attach(app)
     problems.attach(app)
     limits.attach(app, settings)
+    bundle.attach(app)
+    packing.attach(app)
     rooms = (
         home,
         communes,
@@ -69,6 +74,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         cuts,
         catalogue,
         health,
+        robots,
     )
     for room in rooms:
         app.register_blueprint(room.blueprint)

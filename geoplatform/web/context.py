@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import time
 import uuid
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import TypeVar
 
-from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
+from flask import Flask, Response, current_app, g, make_response, render_template, request
 from sqlalchemy import Connection
 
 from geoplatform import __version__, mail
@@ -35,7 +32,6 @@ _KEY = "geoplatform"
 _WEB_ROLE = "geoplatform_web"
 #: As many as the threads of a worker (web.server).
 _THREADS = 12
-BUNDLE = Path(__file__).parent / "static" / "bundle"
 
 
 def attach(app: Flask, settings: Settings, store: Store | None) -> None:
@@ -45,9 +41,7 @@ def attach(app: Flask, settings: Settings, store: Store | None) -> None:
     kept = Tiles(opened, settings.tile_folder, figures.count)
     revisions = Revisions(opened, settings.data_dir / "counters")
     app.extensions[_KEY] = (settings, opened, {}, kept, figures, revisions, Counts(opened, revisions), Fetches(opened))
-    app.context_processor(
-        lambda: {"asset": asset, "absolute": absolute, "version": __version__, "vintage": active_vintage()}
-    )
+    app.context_processor(lambda: {"absolute": absolute, "version": __version__, "vintage": active_vintage()})
 
 
 def open_store(settings: Settings) -> Store:
@@ -193,14 +187,3 @@ def own_address(path: str) -> str:
 def mailer() -> Mailer:
     """What takes messages to people."""
     return mail.mailer(settings().smtp_url, settings().data_dir / "outbox")
-
-
-def asset(name: str) -> str:
-    """URL of a bundled file, with a mark of its content so that browsers may keep it for ever."""
-    return url_for("static", filename=f"bundle/{name}", v=_mark(name))
-
-
-@cache
-def _mark(name: str) -> str:
-    file = BUNDLE / name
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.is_file() else "0"

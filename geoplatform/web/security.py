@@ -40,6 +40,4 @@ def attach(app: Flask) -> None:
             response.headers.setdefault(name, value)
         if request.method in ("GET", "HEAD") and request.path.startswith(_OPEN_DATA):
             response.headers.setdefault("Access-Control-Allow-Origin", "*")
-        if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
-            response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable"
         return response

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from geoplatform import embedded
-from tests.bench import bulk, exports, features, load, place, submit, tiles, vintage
+from tests.bench import bulk, exports, features, load, pages, place, submit, tiles, vintage
 from tests.bench.bench import Bench
 from tests.bench.figure import Figure, show
 
@@ -27,6 +27,7 @@ JOBS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "tiles": tiles.figures,
     "features": features.figures,
     "exports": exports.figures,
+    "pages": pages.figures,
 }
 
 

@@ -17,11 +17,13 @@ from rich.table import Table
 from geoplatform.progress import Progress, Step
 
 _LOOKS_A_SECOND = 5
+#: Units of which less is better.
+_LESS = ("s", "MB", "kB", "requests")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """What we need or do, and what the peer does. `unit` is "s" or "MB" (less is better) or a rate such as "points/s"."""
+    """What we need or do, and what the peer does. `unit` is one of which less is better, or a rate such as "points/s"."""
 
     job: str
     what: str
@@ -33,7 +35,7 @@ class Figure:
     @property
     def ratio(self) -> float:
         """How many times as good as the peer we are: above 1 is better, whatever the unit."""
-        return self.theirs / self.ours if self.unit in ("s", "MB") else self.ours / self.theirs
+        return self.theirs / self.ours if self.unit in _LESS else self.ours / self.theirs
 
 
 class Stopwatch(Progress):

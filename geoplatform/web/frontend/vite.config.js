@@ -1,29 +1,62 @@
 // Builds what the pages load into geoplatform/web/static/bundle/, under fixed names: the server adds
-// `?v=` to them. Two entries that share no module, so that there is no third file and a page without
-// a map loads no MapLibre. The worker is copied as it is: a same-origin file needs no `blob:` in the CSP.
+// `?v=` to them, a mark of what they hold (geoplatform/web/bundle.py). A page without a map loads no MapLibre.
+// MapLibre is built from its sources: as it is published, the page's script and its worker each hold what both need.
 
-import {readFileSync} from 'node:fs';
+import {createHash} from 'node:crypto';
+import {readFileSync, readdirSync, writeFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
 import {fileURLToPath} from 'node:url';
+import {brotliCompressSync, gzipSync} from 'node:zlib';
 import {defineConfig} from 'vite';
 
 const require = createRequire(import.meta.url);
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const MAPLIBRE = here('node_modules/maplibre-gl/src/');
+const SHARED = 'map-shared.js';
 
-function copyBesideTheBundle() {
-  const maplibre = (path) => readFileSync(require.resolve(`maplibre-gl/${path}`), 'utf8');
+function standBesideTheBundle() {
   return {
-    name: 'copy-beside-the-bundle',
+    name: 'stand-beside-the-bundle',
     generateBundle() {
-      const worker = maplibre('dist/maplibre-gl-worker.mjs').replace(/\n\/\/# sourceMappingURL=.*\s*$/, '\n');
       const licences = [
-        ['map.js, map-worker.js and map.css contain MapLibre GL JS', 'node_modules/maplibre-gl/LICENSE.txt'],
+        ['map.js, map-shared.js, map-worker.js and map.css contain MapLibre GL JS', 'node_modules/maplibre-gl/LICENSE.txt'],
         ['map.js contains PMTiles', 'src/licence-pmtiles.txt'],
         ['map.js contains fflate', 'node_modules/fflate/LICENSE'],
       ].map(([what, file]) => `${what}.\n\n${readFileSync(here(file), 'utf8').trim()}\n`);
-      this.emitFile({type: 'asset', fileName: 'map-worker.js', source: worker});
       this.emitFile({type: 'asset', fileName: 'icon.svg', source: readFileSync(here('src/icon.svg'), 'utf8')});
       this.emitFile({type: 'asset', fileName: 'licences.txt', source: licences.join('\n\n')});
+    },
+  };
+}
+
+/** Of the description of MapLibre's package its scripts need the version alone. */
+function describeInShort() {
+  const described = require.resolve('maplibre-gl/package.json');
+  const {version} = require(described);
+  return {
+    name: 'describe-in-short',
+    enforce: 'pre',
+    load: (id) => (id.split('?')[0] === described ? JSON.stringify({version}) : null),
+  };
+}
+
+/** Scripts name what they share with the same mark as the server does, and each file lies there packed, too. */
+function markAndPack() {
+  return {
+    name: 'mark-and-pack',
+    writeBundle({dir}) {
+      const mark = createHash('sha256').update(readFileSync(`${dir}/${SHARED}`)).digest('hex').slice(0, 12);
+      for (const name of ['map.js', 'map-worker.js']) {
+        const plain = readFileSync(`${dir}/${name}`, 'utf8');
+        const marked = plain.replaceAll(`./${SHARED}`, `./${SHARED}?v=${mark}`);
+        if (marked === plain) throw new Error(`${name} does not import ${SHARED}`);
+        writeFileSync(`${dir}/${name}`, marked);
+      }
+      for (const name of readdirSync(dir)) {
+        const content = readFileSync(`${dir}/${name}`);
+        writeFileSync(`${dir}/${name}.br`, brotliCompressSync(content));
+        writeFileSync(`${dir}/${name}.gz`, gzipSync(content, {level: 9}));
+      }
     },
   };
 }
@@ -31,7 +64,10 @@ function copyBesideTheBundle() {
 export default defineConfig({
   base: './',
   publicDir: false,
-  plugins: [copyBesideTheBundle()],
+  plugins: [describeInShort(), standBesideTheBundle(), markAndPack()],
+  resolve: {alias: [{find: /^maplibre-gl$/, replacement: `${MAPLIBRE}index.ts`}]},
+  // Its sources declare fields that their parents set: they are types, not fields (TypeScript's useDefineForClassFields is off).
+  oxc: {assumptions: {setPublicClassFields: true}, typescript: {removeClassFieldsWithoutInitializer: true}},
   build: {
     outDir: here('../static/bundle'),
     emptyOutDir: true,
@@ -39,11 +75,14 @@ export default defineConfig({
     modulePreload: false,
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 1500,
+    reportCompressedSize: false,
     rolldownOptions: {
-      input: {page: here('src/page.js'), map: here('src/map.js')},
+      checks: {bundlerTimings: false, pluginTimings: false},
+      input: {page: here('src/page.js'), map: here('src/map.js'), 'map-worker': `${MAPLIBRE}source/worker.ts`},
       output: {
         entryFileNames: '[name].js',
         chunkFileNames: '[name].js',
+        codeSplitting: {groups: [{name: SHARED.replace('.js', ''), minShareCount: 2}]},
         assetFileNames: '[name][extname]',
       },
     },

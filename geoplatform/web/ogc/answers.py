@@ -8,23 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import zstandard
 from flask import Response, g, request
-from isal import isal_zlib
 from werkzeug.datastructures import Headers
 
 from geoplatform import __version__
 from geoplatform.encode import dumps
 from geoplatform.errors import BadParameter
-from geoplatform.web import context, language
+from geoplatform.web import context, language, packing
 
 PREFIX = "/ogc"
 #: A proxy or browser may keep an answer but asks whether it still holds.
 _FRESH = "public, max-age=0, must-revalidate, stale-if-error=86400"
-_LEAST_PACKED = 1_000
-#: What zlib calls a gzip file.
-_GZIP = 31
-_LEVELS = {"gzip": 2, "zstd": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +118,8 @@ def document(content: Any, form: Format, etag: str, headers: Headers | dict[str,
 
 def packed(body: bytes, media_type: str, headers: Headers | dict[str, str] | None = None) -> Response:
     """A body in the packing that the client likes best of those we have; a small one as it is."""
-    coding = coded() if len(body) >= _LEAST_PACKED else None
-    if coding == "zstd":
-        body = zstandard.ZstdCompressor(level=_LEVELS[coding]).compress(body)
-    elif coding == "gzip":
-        body = isal_zlib.compress(body, _LEVELS[coding], _GZIP)
-    response = Response(body, content_type=media_type, headers=headers)
+    coding = packing.coded() if len(body) >= packing.LEAST else None
+    response = Response(packing.packed(body, coding) if coding else body, content_type=media_type, headers=headers)
     if coding:
         response.headers["Content-Encoding"] = coding
     return response
@@ -137,14 +127,9 @@ def packed(body: bytes, media_type: str, headers: Headers | dict[str, str] | Non
 
 def streamed(pieces: Iterator[bytes], media_type: str, headers: dict[str, str] | None = None) -> Response:
     """Pieces sent as they come, packed on the way."""
-    coding = coded()
+    coding = packing.coded()
     if coding:
-        packer: Any = (
-            zstandard.ZstdCompressor(level=_LEVELS[coding]).compressobj()
-            if coding == "zstd"
-            else isal_zlib.compressobj(_LEVELS[coding], isal_zlib.DEFLATED, _GZIP)
-        )
-        pieces = _through(packer, pieces)
+        pieces = _through(packing.packer(coding), pieces)
     response = Response(pieces, content_type=media_type, headers=headers)
     if coding:
         response.headers["Content-Encoding"] = coding
@@ -163,10 +148,3 @@ def _through(packer: Any, pieces: Iterator[bytes]) -> Iterator[bytes]:
         close = getattr(pieces, "close", None)
         if close:
             close()
-
-
-def coded() -> str | None:
-    """How a body that is long enough is packed for this client; None for not at all."""
-    accepted = request.accept_encodings
-    best = max(_LEVELS, key=lambda coding: (accepted.quality(coding), coding == "zstd"))
-    return best if accepted.quality(best) > 0 else None

@@ -20,7 +20,7 @@ from geoplatform.store import collections, features
 from geoplatform.store.collections import Collection
 from geoplatform.store.features import Page
 from geoplatform.store.spelling import AsFeature, AsValues, Position, Spelling
-from geoplatform.web import context
+from geoplatform.web import context, packing
 from geoplatform.web.limits import counted
 from geoplatform.web.ogc import answers, asking, formats, words
 from geoplatform.web.ogc.answers import GEOJSON, HTML, Format, link
@@ -63,7 +63,7 @@ def single(name: str, identifier: str) -> BaseResponse:
     own = ("vintage", "at") if collection.editions is not None else ()
     answers.require_known("f", "crs", "properties", "skipGeometry", *own)
     form = answers.chosen(GEOJSON, HTML)
-    mark = answers.mark(_data(collection), form.media_type, answers.coded() or "")
+    mark = answers.mark(_data(collection), form.media_type, packing.coded() or "")
     if form is not HTML and (held := _held(mark)):
         return held
     then = context.asked_vintage() if own else None

@@ -13,15 +13,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.conftest import ROOT
+from tests.web import axe, pictures
 from tests.web.citizens.conftest import WORDS, Town, feature, spot
 from tests.web.test_browser import chromium, ours, wait_for_map  # noqa: F401
 from tests.web.test_server import running
 
 pytestmark = pytest.mark.browser
 
-AXE = (ROOT / "geoplatform/web/frontend/node_modules/axe-core/axe.min.js").read_text
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1200, "height": 900}
 
 
@@ -55,11 +53,9 @@ class Seat:
 
     def look(self, page: Page, name: str) -> None:
         """No rule of WCAG 2.2 AA is broken, nothing is wider than the screen; a picture is kept."""
-        page.screenshot(path=self.folder / f"{name}.png", full_page=True)
-        page.evaluate(AXE())
-        found = page.evaluate("rules => axe.run(document, rules)", RULES)
-        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        pictures.keep(page, name)
+        assert axe.violations(page) == []
+        assert axe.is_narrow_enough(page)
 
 
 @contextmanager

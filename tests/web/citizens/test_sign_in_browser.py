@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.web import pictures
 from tests.web.citizens.conftest import Town
 from tests.web.test_browser import chromium, ours  # noqa: F401
 from tests.web.test_server import running
@@ -23,7 +24,7 @@ def test_the_button_behind_the_link_signs_in(chromium, town, tmp_path):  # noqa:
         answer = context.request.post("/api/v1/session/links", data={"email": "ana@example.org"})
         assert answer.status == 202
         page.goto(f"/session/{real.link_to('ana@example.org')}")
-        page.screenshot(path=tmp_path / "sign-in.png")
+        pictures.keep(page, "sign-in")
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         button = page.get_by_role("button", name="Entrer")
         button.focus()

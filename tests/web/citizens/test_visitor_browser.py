@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.web import pictures
 from tests.web.citizens.conftest import spot
 from tests.web.citizens.test_journey_browser import PHONE, seated
 from tests.web.test_browser import chromium, drawn, wait_for_map  # noqa: F401
@@ -165,7 +166,7 @@ def test_the_map_of_a_commune_stands_on_another_site_and_its_page_does_not(chrom
             frame = page.frame_locator("iframe")
             expect(frame.locator("html[data-map=idle]")).to_be_attached(timeout=60_000)
             expect(frame.get_by_role("link", name="Commune A sur la carte de ma commune")).to_be_visible()
-            page.screenshot(path=tmp_path / "embedded.png")
+            pictures.keep(page, "embedded")
             refused: list[str] = []
             page.on("console", lambda told: refused.append(told.text))
             page.goto(f"{town_hall}/page.html")
