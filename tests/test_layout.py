@@ -14,7 +14,8 @@ MAY: dict[str, set[str]] = {
     "geoplatform": set(),
     "geoplatform.errors": set(),
     "geoplatform.progress": set(),
-    "geoplatform.config": {"geoplatform.errors", "geoplatform.model"},
+    "geoplatform.basemap": {"geoplatform.errors"},
+    "geoplatform.config": {"geoplatform.basemap", "geoplatform.errors", "geoplatform.model"},
     "geoplatform.reading": {"geoplatform.errors"},
     "geoplatform.mail": {"geoplatform.errors"},
     "geoplatform.archive": {"geoplatform.errors", "geoplatform.model", "geoplatform.reading"},
@@ -48,6 +49,7 @@ MAY: dict[str, set[str]] = {
         "geoplatform.model",
         "geoplatform.errors",
         "geoplatform.config",
+        "geoplatform.basemap",
     },
     "geoplatform.session": {
         "geoplatform.store",

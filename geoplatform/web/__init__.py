@@ -21,6 +21,7 @@ from geoplatform.web import (
     ogc,
     pages,
     places,
+    privacy,
     problems,
     qgis,
     releases,
@@ -50,7 +51,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     app.url_map.strict_slashes = False
     context.attach(app, settings, store)
     language.attach(app)
-    security.attach(app)
+    security.attach(app, settings.basemap)
     problems.attach(app)
     limits.attach(app, settings)
     rooms = (
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         cuts,
         catalogue,
         health,
+        privacy,
     )
     for room in rooms:
         app.register_blueprint(room.blueprint)

@@ -22,9 +22,8 @@ from geoplatform.model import Category, Commune, Kind, Place, Vintage, commune_c
 from geoplatform.store import communes, places, releases, vintages
 from geoplatform.store.communes import Succeeded
 from geoplatform.store.engine import Store
-from geoplatform.web import context, params
+from geoplatform.web import context, params, security
 from geoplatform.web.limits import counted
-from geoplatform.web.security import CSP
 
 blueprint = Blueprint("communes", __name__)
 
@@ -104,7 +103,7 @@ def embedded(code: str) -> AnyResponse:
         categories = places.all_categories(connection)
         only = _filters(categories)
     response = context.page("embed.html", commune=commune, categories=categories, only=only)
-    response.headers["Content-Security-Policy"] = CSP.replace("frame-ancestors 'self'", "frame-ancestors *")
+    security.let_frame()
     return response
 
 

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from geoplatform.errors import BadParameter
 from geoplatform.store import communes, places
-from geoplatform.web import context, language, params
+from geoplatform.web import context, cookies, language, params
 from geoplatform.web.limits import counted
 
 blueprint = Blueprint("home", __name__)
@@ -17,7 +17,6 @@ blueprint = Blueprint("home", __name__)
 PILOTS = ["97414", "97407", "97408"]
 _HITS = 30
 _FIGURES_FOR_S = 30
-_COOKIE_S = 365 * 86_400
 
 
 @blueprint.get("/")
@@ -38,7 +37,7 @@ def language_choice(lang: str) -> Response:
     if lang not in language.LANGUAGES:
         raise BadParameter("lang", lang[:20], "is not one of " + ", ".join(language.LANGUAGES))
     answer = redirect(params.own_path(request.args.get("next", ""), "/"))
-    answer.set_cookie(language.COOKIE, lang, max_age=_COOKIE_S, httponly=True, samesite="Lax", secure=request.is_secure)
+    cookies.LANGUAGE.keep(answer, lang)
     return answer
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Flask, request
+from flask import Flask
 from flask_babel import Babel
 
+from geoplatform.web.cookies import LANGUAGE
+
 LANGUAGES = ("fr", "en")
-COOKIE = "lang"
+COOKIE = LANGUAGE.plain_name
 
 
 def attach(app: Flask) -> None:
@@ -18,5 +20,5 @@ def attach(app: Flask) -> None:
 
 def chosen() -> str:
     """The language of this request."""
-    cookie = request.cookies.get(COOKIE)
+    cookie = LANGUAGE.read()
     return cookie if cookie in LANGUAGES else LANGUAGES[0]
