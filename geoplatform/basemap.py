@@ -32,8 +32,8 @@ class Basemap:
     """A basemap and who makes it.
 
     `tiles`: address of its tiles (256 pixels, Web Mercator) with {z}, {x}, {y}; a path where this site has them itself. `name`: who
-    makes it. `attribution`, `attribution_url`: what the map says of where it comes from, and the page behind it. `privacy_url`: what
-    its maker does with what it learns of readers; None where this site has the tiles itself. `deepest`: zoom of its deepest tiles.
+    makes it. `attribution`, `attribution_url`: what the map says of where it comes from, and the page behind it. `privacy_url`:
+    what its maker does with what it learns of readers; None where this site has the tiles. `deepest`: zoom of its deepest tiles.
     """
 
     tiles: str

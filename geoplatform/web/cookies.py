@@ -13,8 +13,8 @@ from werkzeug.wrappers import Response as BaseResponse
 class Cookie:
     """A cookie, out of reach of scripts and of what other sites send.
 
-    `lives_s`: how long a browser keeps it; None where whoever sets it says until when. `is_bound`: over HTTPS its name is one that no
-    neighbouring host can set (RFC 6265bis, `__Host-`).
+    `lives_s`: how long a browser keeps it; None where whoever sets it says until when. `is_bound`: over HTTPS its name is one that
+    no neighbouring host can set (RFC 6265bis, `__Host-`).
     """
 
     plain_name: str

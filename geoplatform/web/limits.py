@@ -108,7 +108,8 @@ class _Counts(Storage):
 
 def longest_s(app: Flask) -> int:
     """For how long this application counts an address at most, in seconds."""
-    return max(rate.longest_s for rate in app.extensions[_RATES].values())
+    rates: dict[str, Rate] = app.extensions[_RATES]
+    return max(rate.longest_s for rate in rates.values())
 
 
 def tile_rate(app: Flask) -> Rate:

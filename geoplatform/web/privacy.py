@@ -1,4 +1,4 @@
-"""What this site knows of people, for how long, and who sees it. Every number and name is read where the program reads it itself."""
+"""What this site knows of people, for how long, and who sees it. Numbers and names are read where the program reads them itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def page() -> Response:
     return context.page(
         "privacy.html",
         settings=settings,
-        numbers=numbers,
+        counted_from=numbers["counted_from"],
+        spans={name: _told(name, value) for name, value in numbers.items()},
         cookies=[(cookie, _span(cookie.lives_s)) for cookie in cookies.EVERY if _is_used(cookie)],
         counted_for=_span(longest_s(current_app)),
         forgotten_in=_span(SWEEP_S),
@@ -42,6 +43,15 @@ def _is_used(cookie: cookies.Cookie) -> bool:
 def _span(seconds: int | None) -> str | None:
     """So many seconds in words of the reader's language."""
     return None if seconds is None else str(format_timedelta(dt.timedelta(seconds=seconds)))
+
+
+def _told(name: str, value: int) -> str:
+    """A setting in words: so many days or minutes, as its name says, and in no other unit."""
+    unit = name.rpartition("_")[2]
+    if unit not in ("days", "minutes"):
+        return str(value)
+    only = {"granularity": unit.removesuffix("s"), "threshold": 1e9}
+    return str(format_timedelta(dt.timedelta(**{unit: value}), **only))
 
 
 def _host(url: str | None) -> str | None:

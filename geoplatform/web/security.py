@@ -1,4 +1,4 @@
-"""Headers that every answer carries: nothing of ours asks a third party for anything, but the basemap of an operator who names one."""
+"""Headers that every answer carries: nothing of ours asks a third party for anything, but a map for an operator's basemap."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def attach(app: Flask, basemap: Basemap | None) -> None:
 
     @app.after_request
     def add(response: Response) -> Response:
-        response.headers.setdefault("Content-Security-Policy", policy(g.get("asked"), is_framed=g.get("is_framed", False)))
+        response.headers.setdefault(
+            "Content-Security-Policy", policy(g.get("asked"), is_framed=g.get("is_framed", False))
+        )
         for name, value in [*HEADERS, HSTS] if request.is_secure else HEADERS:
             response.headers.setdefault(name, value)
         if request.method in ("GET", "HEAD") and request.path.startswith(_OPEN_DATA):
@@ -74,7 +76,7 @@ def attach(app: Flask, basemap: Basemap | None) -> None:
 
 
 def _told(basemap: Basemap) -> dict[str, Any]:
-    """What a page with a map says of the basemap (frontend/src/basemap.js). Texts are escaped: MapLibre takes the attribution as HTML."""
+    """What a page with a map says of the basemap (frontend/src/basemap.js). Escaped: MapLibre takes the attribution as HTML."""
     text = Markup.escape(basemap.attribution)
     link = Markup('<a href="{}" rel="noopener">{}</a>').format(basemap.attribution_url, text)
     return {

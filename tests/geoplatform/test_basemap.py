@@ -36,7 +36,9 @@ def test_a_preset_says_everything_and_survives_the_way_to_another_process(name):
 
 
 def test_what_is_told_beside_a_preset_holds():
-    made = Settings.from_environment({VARIABLE: "osm-fr", f"{VARIABLE}_MAX_ZOOM": "20", f"{VARIABLE}_NAME": "OSM"}).basemap
+    made = Settings.from_environment(
+        {VARIABLE: "osm-fr", f"{VARIABLE}_MAX_ZOOM": "20", f"{VARIABLE}_NAME": "OSM"}
+    ).basemap
     assert (made.name, made.deepest, made.tiles) == ("OSM", 20, PRESETS["osm-fr"].tiles)
 
 

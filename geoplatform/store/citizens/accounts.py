@@ -143,8 +143,8 @@ def consents_asked(connection: Connection) -> list[dict[str, Any]]:
 
 
 def settings_told(connection: Connection) -> dict[str, int]:
-    """Numbers that everybody may know, by name: how long something is kept (`…_days`, `…_minutes`), from how many on it is counted."""
-    return {name: value for name, value in connection.execute(select(settings.c.name, settings.c.value))}
+    """Numbers that everybody may know, by name: how long something is kept (`…_days`, `…_minutes`), and `counted_from`."""
+    return {row.name: row.value for row in connection.execute(select(settings))}
 
 
 def make_token(

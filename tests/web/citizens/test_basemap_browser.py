@@ -148,9 +148,16 @@ def test_a_reader_turns_it_on_is_remembered_and_turns_it_off(chromium, town, tmp
         until(page, lambda: pixel(page) != land)
         assert max(abs(a - b) for a, b in zip(pixel(page), (200, 230, 150), strict=True)) < 40  # the commune is tinted
         layers = shown(page)
-        assert layers.index("communes-fill") < layers.index("basemap") < layers.index("highlight-fill") < layers.index("communes-line")
+        assert (
+            layers.index("communes-fill")
+            < layers.index("basemap")
+            < layers.index("highlight-fill")
+            < layers.index("communes-line")
+        )
         assert {row["code"] for row in drawn(page, "highlight-line")} == {"97401"}
-        expect(page.locator(".maplibregl-ctrl-attrib a", has_text="© IGN <essai>")).to_have_attribute("href", "https://www.ign.fr/")
+        expect(page.locator(".maplibregl-ctrl-attrib a", has_text="© IGN <essai>")).to_have_attribute(
+            "href", "https://www.ign.fr/"
+        )
         path, headers = provider.asked[0]
         assert path.startswith("/wmts?z=") and "{" not in path
         assert headers["referer"] == f"{seat.base}/" and "cookie" not in headers  # the site, and not the page
@@ -195,8 +202,17 @@ def test_another_provider_is_another_choice(chromium, town, tmp_path):  # noqa: 
 
 def test_the_policy_lets_a_page_ask_the_provider_and_nobody_else(chromium, town, tmp_path):  # noqa: F811
     ask = "async (url) => { try { return (await fetch(url)).status } catch { return 'refused' } }"
-    picture = "(url) => new Promise((told) => { const one = new Image(); one.onload = () => told('there'); one.onerror = () => told('refused'); one.src = url; })"
-    with providing() as provider, providing() as other, seated(chromium, town, tmp_path, DESK, **provider.settings()) as seat:
+    picture = """(url) => new Promise((told) => {
+        const one = new Image();
+        one.onload = () => told('there');
+        one.onerror = () => told('refused');
+        one.src = url;
+    })"""
+    with (
+        providing() as provider,
+        providing() as other,
+        seated(chromium, town, tmp_path, DESK, **provider.settings()) as seat,
+    ):
         page = opened(seat)
         page.goto("/communes/97401")
         assert page.evaluate(ask, f"{provider.origin}/a") == 200

@@ -22,7 +22,17 @@ CSP = (
 )
 FRAMED = CSP.replace("frame-ancestors 'self'", "frame-ancestors *")
 IGN = PRESETS["ign-plan"]
-OTHER_PAGES = ("/privacy", "/sign-in", "/vintages", "/tiles", "/tiles/places", "/exports", "/moderation", "/nope", "/communes/99999")
+OTHER_PAGES = (
+    "/privacy",
+    "/sign-in",
+    "/vintages",
+    "/tiles",
+    "/tiles/places",
+    "/exports",
+    "/moderation",
+    "/nope",
+    "/communes/99999",
+)
 
 
 def text_of(town: Town, path: str = "/privacy") -> str:
@@ -39,7 +49,15 @@ def policies(town: Town) -> dict[str, str]:
     """Of pages with a map, and of others, signed in."""
     ana = town.contributor("ana")
     place = ana.add()
-    paths = ("/", "/communes/97401", f"/places/{place}", "/contribute?commune=97401", f"/places/{place}/edit", "/communes/97401/embed")
+    paths = (
+        "/",
+        "/communes/97401",
+        f"/places/{place}",
+        "/contribute?commune=97401",
+        f"/places/{place}/edit",
+        "/communes/97401/embed",
+        "/ogc/collections/communes?f=html",
+    )
     found = {path: ana.page(path, headers=HTML) for path in (*paths, *OTHER_PAGES, "/tiles/communes/0/0/0.mvt", "/me")}
     return {path: answer.headers["Content-Security-Policy"] for path, answer in found.items()}
 
@@ -58,6 +76,7 @@ def test_with_one_pages_with_a_map_may_ask_its_origin_and_no_other_page_may(data
     with_map = {path for path, policy in found.items() if policy == CSP.replace("connect-src 'self';", wider)}
     assert {re.sub("[0-9a-f-]{36}", "ID", path) for path in with_map} == {
         "/", "/communes/97401", "/places/ID", "/places/ID/edit", "/contribute?commune=97401",
+        "/ogc/collections/communes?f=html",
     }  # fmt: skip
     assert {policy for path, policy in found.items() if path not in with_map} == {CSP}
 
@@ -98,7 +117,7 @@ def test_only_one_module_sets_cookies_and_the_page_names_all_of_them(database, d
 
 def cookie_names(town: Town, base_url: str = "http://localhost") -> set[str]:
     page = town.stranger().page("/privacy", headers=HTML, base_url=base_url).get_data(as_text=True)
-    return set(re.findall(r'<th scope="row"><code>([\w-]+)</code>', page))
+    return set(re.findall(r"<dt><code>([\w-]+)</code>", page))
 
 
 def test_the_cookies_that_are_set_are_those_that_are_named(town):
@@ -127,11 +146,13 @@ def test_periods_are_those_that_rule(town):
     for name, value in values.items():
         town.run("UPDATE people.setting SET value = %s WHERE name = %s", value, name)
     page = text_of(town)
-    for words in ("17 jours, ou jusqu’à ce que vous la fermiez", "17 jours, ou jusqu’à ce que vous les fermiez", "<td>23 jours</td>",
-                  "29 jours pendant lesquels", "il vaut 31 minutes", "à partir de 37"):  # fmt: skip
+    for words in ("17 jours, ou jusqu’à ce que vous la fermiez", "17 jours, ou jusqu’à ce que vous les fermiez",
+                  "<dd>23 jours</dd>", "29 jours pour le rétablir", "il vaut 31 minutes", "à partir de 37"):  # fmt: skip
         assert words in page
-    assert "<td>1 an</td>" in page and "<td>1 heure</td>" in page  # of lang and next
+    assert " · 1 an</dd>" in page and " · 1 heure</dd>" in page  # of lang and next
     assert dict(town.rows("SELECT name, value FROM published.settings")) == values
+    town.run("UPDATE people.setting SET value = 1 WHERE name = 'sign_ins_days'")
+    assert "<dd>1 jour</dd>" in text_of(town)
 
 
 def test_addresses_are_counted_for_as_long_as_the_longest_rate(database, draw, tmp_path):
