@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from geoplatform import basemap
+from geoplatform.basemap import Basemap
 from geoplatform.errors import Misuse
 from geoplatform.model import DEFAULT_LICENCE, Licence
 
@@ -34,6 +36,7 @@ class Settings:
     `oidc_issuer`, with `oidc_client_id` and `oidc_client_secret`: an OpenID Connect provider by which people may sign in too;
     `oidc_acr`: the assurance that is asked of it (`eidas1` of FranceConnect).
     `default_licence`: SPDX identifier of the licence of contributions that name none.
+    `basemap`: raster tiles that readers may turn on below our limits, None for our own map alone.
     """
 
     data_dir: Path
@@ -55,6 +58,7 @@ class Settings:
     oidc_client_secret: str | None = None
     oidc_acr: str | None = None
     default_licence: Licence = DEFAULT_LICENCE
+    basemap: Basemap | None = None
     submit_rate: str = "120 per minute"
     read_rate: str = "1200 per minute"
     tile_rate: str = "6000 per minute"
@@ -148,6 +152,7 @@ class Settings:
             oidc_client_secret=text("OIDC_CLIENT_SECRET"),
             oidc_acr=text("OIDC_ACR"),
             default_licence=licence("DEFAULT_LICENCE"),
+            basemap=basemap.told(env),
             submit_rate=text("SUBMIT_RATE") or cls.submit_rate,
             read_rate=text("READ_RATE") or cls.read_rate,
             tile_rate=text("TILE_RATE") or cls.tile_rate,
@@ -185,4 +190,4 @@ class Settings:
             "TRUSTED_PROXIES": str(self.trusted_proxies),
             "STATEMENT_TIMEOUT_MS": str(self.statement_timeout_ms),
         }
-        return {PREFIX + name: value for name, value in pairs.items()}
+        return {PREFIX + name: value for name, value in pairs.items()} | basemap.as_variables(self.basemap)

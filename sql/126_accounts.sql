@@ -10,6 +10,13 @@ COMMENT ON COLUMN published.consent_texts.version IS 'Day of this wording.';
 COMMENT ON COLUMN published.consent_texts.text_fr IS 'The words, in French.';
 COMMENT ON COLUMN published.consent_texts.text_en IS 'The words, in English.';
 
+CREATE VIEW published.settings AS
+SELECT s.name, s.value FROM people.setting AS s
+WHERE s.name IN ('counted_from', 'link_minutes', 'session_days', 'sign_ins_days', 'deleted_days');
+COMMENT ON VIEW published.settings IS 'How long something is kept and from how many on it is counted: what the privacy page tells.';
+COMMENT ON COLUMN published.settings.name IS 'Name of the setting.';
+COMMENT ON COLUMN published.settings.value IS 'Its value, in what its name says.';
+
 -- Keeps a link that is about to be mailed. GP429 where this address was sent too many.
 CREATE FUNCTION people.keep_link(secret_sha256 bytea, email text, language text, for_citizen uuid, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE

@@ -15,7 +15,8 @@ MAY: dict[str, set[str]] = {
     "geoplatform.refusals": set(),
     "geoplatform.errors": {"geoplatform.refusals"},
     "geoplatform.progress": set(),
-    "geoplatform.config": {"geoplatform.errors", "geoplatform.model"},
+    "geoplatform.basemap": {"geoplatform.errors"},
+    "geoplatform.config": {"geoplatform.basemap", "geoplatform.errors", "geoplatform.model"},
     "geoplatform.hours": set(),
     "geoplatform.reading": {"geoplatform.refusals", "geoplatform.errors", "geoplatform.hours"},
     "geoplatform.mail": {"geoplatform.errors"},
@@ -54,6 +55,7 @@ MAY: dict[str, set[str]] = {
         "geoplatform.refusals",
         "geoplatform.errors",
         "geoplatform.config",
+        "geoplatform.basemap",
     },
     "geoplatform.session": {
         "geoplatform.store",

@@ -248,6 +248,8 @@ consent_texts = Table(
     schema="published",
 )
 
+settings = Table("settings", metadata, Column("name", Text), Column("value", Integer), schema="published")
+
 decisions = Table(
     "decisions",
     metadata,

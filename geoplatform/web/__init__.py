@@ -24,6 +24,7 @@ from geoplatform.web import (
     pages,
     places,
     poster,
+    privacy,
     problems,
     qgis,
     releases,
@@ -54,7 +55,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
     app.url_map.strict_slashes = False
     context.attach(app, settings, store)
     language.attach(app)
-    security.attach(app)
+    security.attach(app, settings.basemap)
     problems.attach(app)
     limits.attach(app, settings)
     bundle.attach(app)
@@ -75,6 +76,7 @@ def create_app(settings: Settings | None = None, store: Store | None = None) -> 
         catalogue,
         health,
         robots,
+        privacy,
     )
     for room in rooms:
         app.register_blueprint(room.blueprint)

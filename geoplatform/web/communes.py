@@ -23,9 +23,8 @@ from geoplatform.store import communes, listing, places, releases, vintages
 from geoplatform.store.communes import Succeeded
 from geoplatform.store.engine import Store
 from geoplatform.store.listing import Only
-from geoplatform.web import context, narrowing, params
+from geoplatform.web import context, narrowing, params, security
 from geoplatform.web.limits import counted
-from geoplatform.web.security import CSP
 
 blueprint = Blueprint("communes", __name__)
 
@@ -102,7 +101,7 @@ def embedded(code: str) -> AnyResponse:
         categories = places.all_categories(connection)
         only = narrowing.on_tiles(narrowing.asked(categories))
     response = context.page("embed.html", commune=commune, categories=categories, only=only)
-    response.headers["Content-Security-Policy"] = CSP.replace("frame-ancestors 'self'", "frame-ancestors *")
+    security.let_frame()
     return response
 
 

@@ -11,7 +11,7 @@ from geoplatform.errors import BadParameter
 from geoplatform.model import Vintage
 from geoplatform.store import communes, outlines, places, releases
 from geoplatform.store.outlines import Inset
-from geoplatform.web import context, language, params
+from geoplatform.web import context, cookies, language, params
 from geoplatform.web.limits import counted
 
 blueprint = Blueprint("home", __name__)
@@ -21,7 +21,6 @@ _HITS = 30
 _NEWEST = 6
 _FIGURES_FOR_S = 30
 _INSETS_FOR_S = 3600
-_COOKIE_S = 365 * 86_400
 
 
 @blueprint.get("/")
@@ -50,7 +49,7 @@ def language_choice(lang: str) -> Response:
     if lang not in language.LANGUAGES:
         raise BadParameter("lang", lang[:20], "is not one of " + ", ".join(language.LANGUAGES))
     answer = redirect(params.own_path(request.args.get("next", ""), "/"))
-    answer.set_cookie(language.COOKIE, lang, max_age=_COOKIE_S, httponly=True, samesite="Lax", secure=request.is_secure)
+    cookies.LANGUAGE.keep(answer, lang)
     return answer
 
 

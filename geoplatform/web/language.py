@@ -8,8 +8,10 @@ from __future__ import annotations
 from flask import Flask, request
 from flask_babel import Babel
 
+from geoplatform.web.cookies import LANGUAGE
+
 LANGUAGES = ("fr", "en")
-COOKIE = "lang"
+COOKIE = LANGUAGE.plain_name
 
 
 def attach(app: Flask) -> None:
@@ -21,7 +23,7 @@ def attach(app: Flask) -> None:
 
 def chosen() -> str:
     """The language of this request."""
-    cookie = request.cookies.get(COOKIE)
+    cookie = LANGUAGE.read()
     return cookie if cookie in LANGUAGES else LANGUAGES[0]
 
 
@@ -30,6 +32,6 @@ def of_problems() -> str:
 
     Forms of our pages send the language of their page in Accept-Language.
     """
-    if request.cookies.get(COOKIE) in LANGUAGES:
+    if LANGUAGE.read() in LANGUAGES:
         return chosen()
-    return request.accept_languages.best_match(LANGUAGES[::-1], "en")
+    return request.accept_languages.best_match(LANGUAGES[::-1]) or "en"

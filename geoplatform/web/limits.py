@@ -22,8 +22,8 @@ T = TypeVar("T")
 
 _TILE = "tile"
 _RATES = "geoplatform.rates"
-#: So often counts that are over are forgotten.
-_SWEEP_S = 30
+#: So often counts that are over are forgotten, once the next request of that cost comes.
+SWEEP_S = 30
 
 
 def attach(app: Flask, settings: Settings) -> None:
@@ -42,6 +42,11 @@ class Rate:
         except ValueError as error:
             raise Misuse(f"the rate {told!r} for {cost} is not like `120 per minute`", value=told) from error
         self._counts = FixedWindowRateLimiter(_Counts())
+
+    @property
+    def longest_s(self) -> int:
+        """For how long an address is counted at most, in seconds."""
+        return max(limit.get_expiry() for limit in self._limits)
 
     def count(self, address: str, of: str = "") -> None:
         """Count one request, apart from those for something else. TooManyRequests where it is one too many."""
@@ -67,7 +72,7 @@ class _Counts(Storage):
         """The count of this key with so much more, which is over in `expiry` seconds if it is new."""
         now = time.time()
         with self._alone:
-            if now > self._swept_at + _SWEEP_S:
+            if now > self._swept_at + SWEEP_S:
                 self._counts = {name: held for name, held in self._counts.items() if held[1] > now}
                 self._swept_at = now
             count, until = self._counts.get(key, (0, 0.0))
@@ -99,6 +104,12 @@ class _Counts(Storage):
         """Forget this one."""
         with self._alone:
             self._counts.pop(key, None)
+
+
+def longest_s(app: Flask) -> int:
+    """For how long this application counts an address at most, in seconds."""
+    rates: dict[str, Rate] = app.extensions[_RATES]
+    return max(rate.longest_s for rate in rates.values())
 
 
 def tile_rate(app: Flask) -> Rate:

@@ -35,7 +35,7 @@ def test_counts_that_are_over_are_forgotten(monkeypatch):
     assert [counts.incr("a", 0.01), counts.incr("b", 60), counts.incr("b", 60)] == [1, 1, 2]
     time.sleep(0.02)
     assert (counts.get("a"), counts.get("b"), counts.get("c")) == (0, 2, 0)
-    monkeypatch.setattr("geoplatform.web.limits._SWEEP_S", 0)
+    monkeypatch.setattr("geoplatform.web.limits.SWEEP_S", 0)
     counts.incr("c", 60)
     counts.clear("c")
     assert counts.reset() == 1

@@ -48,6 +48,7 @@ PAGES: dict[str, tuple[At, ...]] = {
     "places.history": (At("/places/{place}/history"),),
     "contributing.add": (At("/contribute?commune=97401", by="ana", has_map=True), At("/contribute", by="shy")),
     "contributing.edit": (At("/places/{place}/edit", by="ana", has_map=True),),
+    "privacy.page": (At("/privacy"),),
     "signing.page": (At("/sign-in"), At("/sign-in?next=/contribute")),
     "session.link": (At("/session/nothing"),),
     "space.page": (At("/me", by="ana"), At("/me", by="shy")),

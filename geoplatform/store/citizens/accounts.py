@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select, text
 
 from geoplatform.model import Purpose, Scope
 from geoplatform.store.citizens.calls import call, rows
-from geoplatform.store.tables import consent_texts
+from geoplatform.store.tables import consent_texts, settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,11 @@ def give_consent(
 def consents_asked(connection: Connection) -> list[dict[str, Any]]:
     """The words in force of each purpose: `purpose`, `version`, `text_fr`, `text_en`."""
     return [dict(row._mapping) for row in connection.execute(select(consent_texts).order_by(consent_texts.c.purpose))]
+
+
+def settings_told(connection: Connection) -> dict[str, int]:
+    """Numbers that everybody may know, by name: how long something is kept (`…_days`, `…_minutes`), and `counted_from`."""
+    return {row.name: row.value for row in connection.execute(select(settings))}
 
 
 def make_token(

@@ -13,6 +13,7 @@ from geoplatform.errors import NotAllowed, NotAuthorised
 from geoplatform.refusals import Refusal
 from geoplatform.store.tokens import check, digest
 from geoplatform.web import context, params
+from geoplatform.web.cookies import SESSION
 
 #: The header, or member of a form, that carries the proof.
 CSRF_HEADER, CSRF_FIELD = "X-CSRF-Token", "csrf_token"
@@ -52,7 +53,7 @@ def shows_key() -> bool:
 
 def session_secret() -> str | None:
     """What the cookie holds, if there is one."""
-    return request.cookies.get(_cookie()) or None
+    return SESSION.read() or None
 
 
 def csrf_token(secret: str) -> str:
@@ -67,16 +68,9 @@ def new_secret() -> str:
 
 def remember(response: Response, secret: str, expires_at: dt.datetime) -> None:
     """Have the browser keep a session's secret, out of reach of scripts and other sites."""
-    response.set_cookie(
-        _cookie(), secret, expires=expires_at, path="/", secure=request.is_secure, httponly=True, samesite="Lax"
-    )
+    SESSION.keep(response, secret, expires_at)
 
 
 def forget(response: Response) -> None:
     """Have the browser drop it."""
-    response.delete_cookie(_cookie(), path="/", secure=request.is_secure, httponly=True, samesite="Lax")
-
-
-def _cookie() -> str:
-    """Its name: over HTTPS one that no neighbouring host can set (RFC 6265bis, `__Host-`)."""
-    return "__Host-session" if request.is_secure else "session"
+    SESSION.drop(response)

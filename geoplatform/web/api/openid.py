@@ -23,12 +23,12 @@ from geoplatform.refusals import Refusal
 from geoplatform.store.citizens import accounts
 from geoplatform.web import context, language
 from geoplatform.web.api import caller, session
+from geoplatform.web.cookies import OPENID
 from geoplatform.web.limits import counted
 
 blueprint = Blueprint("openid", __name__)
 
 _PATH = "/session/openid"
-_COOKIE_S = 600
 _TIMEOUT_S, _KNOWN_S, _LEEWAY_S = 10, 3600, 60
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 _MOST_BYTES = 1 << 20
@@ -47,15 +47,7 @@ def begin() -> Response:
             provider["authorization_endpoint"], code_verifier=verifier, nonce=nonce, **more
         )
     response = make_response(redirect(address, 302))
-    response.set_cookie(
-        _cookie(),
-        json.dumps([state, nonce, verifier]),
-        max_age=_COOKIE_S,
-        path="/",
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",  # it is sent when the provider leads back here
-    )
+    OPENID.keep(response, json.dumps([state, nonce, verifier]))
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -80,18 +72,13 @@ def follow() -> Response:
         )
     )
     response = session.going_on(begun, cookie)
-    response.delete_cookie(_cookie(), path="/", secure=request.is_secure, httponly=True, samesite="Lax")
+    OPENID.drop(response)
     return response
-
-
-def _cookie() -> str:
-    """Its name: over HTTPS one that no neighbouring host can set."""
-    return "__Host-openid" if request.is_secure else "openid"
 
 
 def _begun() -> tuple[str, str, str]:
     try:
-        state, nonce, verifier = json.loads(request.cookies.get(_cookie(), ""))
+        state, nonce, verifier = json.loads(OPENID.read())
         return str(state), str(nonce), str(verifier)
     except (ValueError, TypeError):
         raise NotAuthorised(Refusal("begun_long_ago")) from None

@@ -16,12 +16,12 @@ from geoplatform.store.citizens import accounts
 from geoplatform.store.tokens import digest
 from geoplatform.web import context, language, params
 from geoplatform.web.api import caller, saying
+from geoplatform.web.cookies import NEXT
 from geoplatform.web.limits import counted
 
 blueprint = Blueprint("session", __name__)
 
 _PRIVATE = "no-store"
-_NEXT, _NEXT_S = "next", 3600
 
 
 @blueprint.post("/api/v1/session/links")
@@ -141,16 +141,14 @@ def _sign_in(link_secret: str) -> tuple[accounts.Begun, str]:
 
 def note_next(response: Response, target: str) -> None:
     """Have this browser remember where its citizen wanted to go, for when the link is followed."""
-    response.set_cookie(
-        _NEXT, target, max_age=_NEXT_S, path="/session", secure=request.is_secure, httponly=True, samesite="Lax"
-    )
+    NEXT.keep(response, target)
 
 
 def going_on(begun: accounts.Begun, cookie: str) -> Response:
     """To where the citizen wanted to go, else to what is his or hers, with the session that has begun."""
-    response = make_response(redirect(params.own_path(request.cookies.get(_NEXT, ""), url_for("space.page")), 303))
+    response = make_response(redirect(params.own_path(NEXT.read(), url_for("space.page")), 303))
     caller.remember(response, cookie, begun.expires_at)
-    response.delete_cookie(_NEXT, path="/session", secure=request.is_secure, httponly=True, samesite="Lax")
+    NEXT.drop(response)
     response.headers["Cache-Control"] = _PRIVATE
     return response
 

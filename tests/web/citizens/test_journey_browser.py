@@ -59,8 +59,9 @@ class Seat:
 
 
 @contextmanager
-def seated(browser: Browser, town: Town, folder: Path, size: Any = None) -> Iterator[Seat]:
-    with running(town.database, folder / "served", MAIL_RATE="100 per minute") as server:
+def seated(browser: Browser, town: Town, folder: Path, size: Any = None, **settings: str) -> Iterator[Seat]:
+    """`settings`: those of the server, as `running` takes them."""
+    with running(town.database, folder / "served", MAIL_RATE="100 per minute", **settings) as server:
         base = f"http://127.0.0.1:{server.port}"
         context = browser.new_context(viewport=size or DESK, base_url=base, accept_downloads=True)
         seat = Seat(Town(town.app, town.database, folder / "served"), context, base, folder)

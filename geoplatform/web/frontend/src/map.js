@@ -4,6 +4,7 @@ import 'maplibre-gl/dist/maplibre-gl.css';
 import './map.css';
 import {AttributionControl, Map as MapLibre, NavigationControl, ScaleControl, addProtocol, setWorkerUrl} from 'maplibre-gl';
 import {Protocol} from 'pmtiles';
+import {enhanceBasemap, isWanted} from './basemap.js';
 import {followMap, listenToList, readListed, showInList} from './list.js';
 import {putMarks} from './marks.js';
 import {keepNames} from './names.js';
@@ -26,7 +27,10 @@ function readConfig() {
     maxTileZoom: 14, root: '', ...config,
     base: `${window.location.origin}${config.root ?? ''}`,
     listed: Boolean(config.listed) && listed.features.length > 0,
-    data: {listed: config.listed || config.alone ? listed : undefined, chosen: config.chosen && pointAt(config.chosen), features: dataOf(config.features)},
+    data: {
+      listed: config.listed || config.alone ? listed : undefined, chosen: config.chosen && pointAt(config.chosen), features: dataOf(config.features),
+      basemap: Boolean(config.basemap) && isWanted(config.basemap),
+    },
   };
 }
 
@@ -191,10 +195,11 @@ function start() {
   if (pointing) enhancePointing(pointing, pointer(map, moves));
   else answerClicks(map, config, moves);
   tieToPage(map, config, moves);
+  const draw = () => map.setStyle(makeStyle({...config, tokens: readTokens()}), {diff: true});
+  enhanceBasemap(map, config, draw);
   dark.addEventListener('change', () => {
-    const tokens = readTokens();
-    putMarks(map, tokens);
-    map.setStyle(makeStyle({...config, tokens}), {diff: true});
+    putMarks(map, readTokens());
+    draw();
   });
 }
 

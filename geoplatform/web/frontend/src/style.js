@@ -1,6 +1,8 @@
 // The MapLibre style, made from the colours of the page (page.css) so that light and dark have one source.
 // No `glyphs`: MapLibre 6 then draws every letter itself with the fonts of the system, and asks nobody.
 
+import {BASEMAP} from './basemap.js';
+
 /** Zoom from which the tiles carry places one by one, unless there are very many; below it those that are near form one. */
 export const CLUSTERS_END = 14;
 /** Deepest tiles of places: so far down, those that are very many still part. Limits need no more than `maxTileZoom`. */
@@ -19,7 +21,7 @@ export function readTokens() {
     water: token('map-water'), land: token('map-land'), line: token('map-line'), department: token('map-department'),
     name: token('map-name'), halo: token('map-halo'), limit: token('map-limit'), cluster: token('map-cluster'),
     clusterText: token('map-cluster-text'), merchant: token('kind-merchant'), service: token('kind-service'),
-    association: token('kind-association'), project: token('kind-project'),
+    association: token('kind-association'), project: token('kind-project'), basemap: Number(token('map-basemap')),
   };
 }
 
@@ -41,7 +43,12 @@ export function makeStyle(config) {
   return {...style, layers: style.layers.filter(({source}) => source !== 'places' && source !== 'listed')}; // the page shows its own features
 }
 
-function makeWhole({base, archives, only, alone, tokens, vintage, highlight, listed, maxTileZoom, attribution, data}) {
+/** Source of the operator's basemap: an address elsewhere, or a path of this site. */
+const rasterOf = ({tiles, maxzoom, attribution}) => ({
+  type: 'raster', tiles: [tiles.startsWith('/') ? window.location.origin + tiles : tiles], tileSize: 256, maxzoom, attribution,
+});
+
+function makeWhole({base, archives, only, alone, tokens, vintage, highlight, listed, maxTileZoom, attribution, data, basemap}) {
   const start = archives?.communes ? 0 : COMMUNES_START; // a file of communes is shown as far out as it goes
   const asked = (layer) => {
     const wanted = new URLSearchParams(layer === 'places' ? only ?? {} : vintage ? {vintage} : {}).toString();
@@ -73,6 +80,7 @@ function makeWhole({base, archives, only, alone, tokens, vintage, highlight, lis
       listed: points('listed'),
       chosen: points('chosen'),
       features: points('features'),
+      ...(data.basemap && {[BASEMAP]: rasterOf(basemap)}),
     },
     layers: [
       {id: 'background', type: 'background', paint: {'background-color': tokens.water}},
@@ -80,6 +88,8 @@ function makeWhole({base, archives, only, alone, tokens, vintage, highlight, lis
         paint: {'fill-color': tokens.land, 'fill-antialias': false}},
       {id: 'communes-fill', type: 'fill', source: 'communes', 'source-layer': 'communes', minzoom: start,
         paint: {'fill-color': tokens.land, 'fill-antialias': false}},
+      // Above the land, which so shows where no tile comes; dimmed where the page is dark.
+      ...(data.basemap ? [{id: BASEMAP, type: 'raster', source: BASEMAP, paint: {'raster-brightness-max': tokens.basemap}}] : []),
       {id: 'highlight-fill', type: 'fill', source: 'communes', 'source-layer': 'communes', minzoom: start,
         filter: isHighlight, paint: {'fill-color': tokens.limit, 'fill-opacity': 0.12, 'fill-antialias': false}},
       {id: 'communes-line', type: 'line', source: 'communes', 'source-layer': 'communes', minzoom: start,
