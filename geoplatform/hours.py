@@ -6,6 +6,7 @@ Public holidays are those of the whole Republic: the day on which an overseas te
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -28,6 +29,9 @@ _OVERSEAS = {
     "987": "Pacific/Tahiti",
     "988": "Pacific/Noumea",
 }
+_DAYS = "(?:Mo|Tu|We|Th|Fr|Sa|Su)"
+_SPAN = r"\d\d:\d\d-\d\d:\d\d"
+_PLAIN = re.compile(rf"({_DAYS}(?:[-,]{_DAYS})*) ({_SPAN}(?:, ?{_SPAN})*)", re.ASCII)
 #: A change farther away than this is none.
 _FAR_DAYS = 366
 
@@ -45,6 +49,17 @@ class Opening:
 def is_valid(text: str) -> bool:
     """Whether a text is in OpenStreetMap's syntax."""
     return opening_hours.validate(text)
+
+
+def for_schema_org(text: str) -> list[str] | None:
+    """Opening hours as schema.org has them, one text for days and hours each; None where they say more than it can."""
+    told = []
+    for rule in filter(None, (part.strip() for part in text.split(";"))):
+        matched = _PLAIN.fullmatch(rule)
+        if matched is None:
+            return None
+        told += [f"{matched[1]} {span}" for span in re.split(", ?", matched[2])]
+    return told or None
 
 
 def zone_of(commune_code: str | None) -> ZoneInfo:

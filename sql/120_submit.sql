@@ -127,14 +127,27 @@ AS $$
               IS NOT DISTINCT FROM (people.caller(is_place.key, is_place.at, 'contribute')).citizen_id)
 $$;
 
--- The verdict on a position without storing anything: for the form that adds a place.
+-- The verdict on a position without storing anything: for the form that adds a place. beyond_code, beyond_name: the commune on the other
+-- side of the nearest limit, where there is one; two metres and a tenth are for limits that do not meet to the centimetre.
 CREATE FUNCTION published.place_of(lon double precision, lat double precision)
-RETURNS TABLE (verdict text, method text, commune_code text, distance_m real)
+RETURNS TABLE (verdict text, method text, commune_code text, commune_name text, distance_m real, beyond_code text, beyond_name text)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = geoplatform, public, pg_temp
 AS $$
-    SELECT found.verdict, found.method, found.commune_code, found.distance_m
-    FROM geoplatform.place_point(ST_SetSRID(ST_MakePoint(place_of.lon, place_of.lat), 4326), geoplatform.active_vintage()) AS found
+    WITH here AS MATERIALIZED (
+        SELECT ST_SetSRID(ST_MakePoint(place_of.lon, place_of.lat), 4326) AS point, geoplatform.active_vintage() AS vintage
+    )
+    SELECT found.verdict, found.method, found.commune_code, own.name, found.distance_m, beyond.code, beyond.name
+    FROM here
+    CROSS JOIN LATERAL geoplatform.place_point(here.point, here.vintage) AS found
+    LEFT JOIN commune AS own ON own.vintage_id = here.vintage AND own.code = found.commune_code
+    LEFT JOIN LATERAL (
+        SELECT c.code, c.name
+        FROM commune AS c CROSS JOIN LATERAL local_distance_m(c.geom, here.point) AS away
+        WHERE c.vintage_id = here.vintage AND c.code <> found.commune_code AND c.geom && reach(here.point, found.distance_m * 1.1 + 2)
+          AND away <= found.distance_m * 1.1 + 2
+        ORDER BY away, c.code LIMIT 1
+    ) AS beyond ON found.distance_m IS NOT NULL
 $$;
 
 -- Places that may be the one that somebody is about to add: within 200 m, or by the same name in the same commune within 2 km; the

@@ -122,8 +122,9 @@ def neighbours(connection: Connection, code: str, vintage: int | None = None, li
 
 
 def covering(connection: Connection, position: LonLat) -> Any:
-    """The verdict on a position (verdict, method, commune_code, distance_m) on the active vintage."""
-    found = text("SELECT verdict, method, commune_code, distance_m FROM published.place_of(:lon, :lat)")
+    """The verdict on a position on the active vintage (verdict, method, commune_code, commune_name, distance_m), and the commune
+    beyond the nearest limit (beyond_code, beyond_name)."""
+    found = text("SELECT * FROM published.place_of(:lon, :lat)")
     return connection.execute(found, {"lon": position.lon, "lat": position.lat}).one()
 
 

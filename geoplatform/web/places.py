@@ -80,6 +80,7 @@ def _schema_org(place: Place, category: Category | None) -> dict[str, Any]:
         "geo": where and {"@type": "GeoCoordinates", "longitude": where[0], "latitude": where[1]},
         "telephone": place.phone,
         "url": place.website,
+        "openingHours": hours.for_schema_org(place.opening_hours) if place.opening_hours else None,
         "license": place.licence.url,
     }
     return {name: value for name, value in told.items() if value is not None}

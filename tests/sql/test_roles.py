@@ -18,7 +18,7 @@ PRIVATE = (
     "land", "vintage_finding", "place_reference", "arrival", "installation", "territory", "category", "commune_name",
     "drawing", "zoom_span", "movement", "former_commune", "territory_edition", "layer_style", "place_cell", "place_cell_delta",
     "tile_touch", "revision_step", "finished_tile", "cut", "place_version", "fetch_count",
-    "street", "address",
+    "street", "address", "confirmation",
 )  # fmt: skip
 
 

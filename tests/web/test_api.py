@@ -327,8 +327,35 @@ def test_bad_point_the_verdict_of_a_position_that_is_none(client, draw, query, p
 def test_the_verdict_of_a_position_is_told_without_storing_anything(client, database, draw):
     draw(DRAWING)
     answer = client.get(f"/api/v1/placement?lon={SPOT.lon}&lat={SPOT.lat}").get_json()
-    assert answer == {"verdict": "inside", "method": "cover", "commune_code": "97401", "distance_m": None}
+    assert answer == {
+        "verdict": "inside",
+        "method": "cover",
+        "commune_code": "97401",
+        "commune_name": "Commune A",
+        "distance_m": None,
+        "beyond": None,
+    }
     assert stored(database) == 0
+
+
+def test_the_verdict_names_the_commune_beyond_the_nearest_limit(client, draw):
+    draw(DRAWING)
+
+    def told(across, up):
+        at = grid.at(DRAWING, across, up)
+        return client.get(f"/api/v1/placement?lon={at.lon}&lat={at.lat}").get_json()
+
+    east = told(0.95, 0.5)  # 500 m from B
+    assert east["distance_m"] == pytest.approx(517, abs=2)
+    assert east["beyond"] == {"commune_code": "97402", "commune_name": "Commune B"}
+    shore = told(0.05, 0.5)  # the sea is as near there
+    assert shore["distance_m"] == pytest.approx(517, abs=2)
+    assert shore["beyond"] is None
+    corner = told(0.95, 0.02)  # B is near, and the sea nearer
+    assert corner["distance_m"] == pytest.approx(221, abs=2)
+    assert corner["beyond"] is None
+    at_sea = told(-0.02, 0.5)
+    assert (at_sea["commune_code"], at_sea["commune_name"], at_sea["beyond"]) == (None, None, None)
 
 
 @pytest.mark.parametrize(

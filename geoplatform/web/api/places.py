@@ -139,7 +139,10 @@ def places_on_day(code: str) -> Response:
 @blueprint.get("/placement")
 @counted("read")
 def placement() -> Response:
-    """Where the point `lon`, `lat` lies: verdict, method, commune, metres to the nearest limit where under 1 km."""
+    """Where the point `lon`, `lat` lies: verdict, method, commune.
+
+    Where the nearest limit is under 1 km away: how many metres, and the commune `beyond` it.
+    """
     position = params.position()
     with context.store().reading() as connection:
         found = communes.covering(connection, position)
@@ -147,7 +150,9 @@ def placement() -> Response:
         verdict=found.verdict,
         method=found.method,
         commune_code=found.commune_code,
+        commune_name=found.commune_name,
         distance_m=None if found.distance_m is None else round(found.distance_m, 1),
+        beyond=found.beyond_code and {"commune_code": found.beyond_code, "commune_name": found.beyond_name},
     )
 
 

@@ -138,6 +138,35 @@ def test_what_checks_found_is_shown_on_a_map(chromium, peopled, tmp_path):  # no
     assert peopled.stranger().page("/vintages/99/findings").status_code == 404
 
 
+def test_a_script_that_somebody_brings_in_is_not_run(chromium, peopled, tmp_path):  # noqa: F811
+    peopled.contributor("eve").add(
+        '<img src=x onerror="window.owned=1"><script>window.owned=1</script>', at=spot(0.5, 0.2)
+    )
+    with seated(chromium, peopled, tmp_path) as seat:
+        page = seat.open()
+        for path in ("/communes/97401", "/"):
+            page.goto(path)
+            expect(page.get_by_text("<script>window.owned=1</script>").first).to_be_visible()
+            assert page.evaluate("window.owned") is None
+            assert seat.complaints == []
+            page.evaluate(
+                """() => {
+                    window.refused = [];
+                    document.addEventListener('securitypolicyviolation', (event) => window.refused.push(event.effectiveDirective));
+                    const inline = document.createElement('script');
+                    inline.textContent = 'window.owned = 1';
+                    const image = document.createElement('div');
+                    image.innerHTML = '<img src="data:," onerror="window.owned = 1">';
+                    const remote = Object.assign(document.createElement('script'), {src: 'https://evil.example/x.js'});
+                    document.body.append(inline, image, remote);
+                }"""
+            )
+            page.wait_for_timeout(500)
+            assert page.evaluate("window.owned") is None
+            assert {"script-src-elem", "script-src-attr"} <= set(page.evaluate("window.refused"))
+            seat.complaints.clear()  # of what was refused
+
+
 @contextmanager
 def site(folder: Path, pages: dict[str, str]) -> Iterator[str]:
     """Another site, of these pages; its address."""

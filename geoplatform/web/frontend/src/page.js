@@ -2,7 +2,9 @@
 
 import './page.css';
 import {enhanceAddresses} from './addresses.js';
+import {enhanceCategories} from './categories.js';
 import {followCut} from './cut.js';
+import {enhancePreview} from './foresight.js';
 import {enhanceForm} from './forms.js';
 import {enhanceNear} from './near.js';
 import {enhanceOpeningHours} from './opening_hours.js';
@@ -14,3 +16,5 @@ for (const section of document.querySelectorAll('[data-cut]')) followCut(section
 for (const form of document.querySelectorAll('form[data-api]')) enhanceForm(form);
 for (const button of document.querySelectorAll('[data-near]')) enhanceNear(button);
 for (const box of document.querySelectorAll('[data-addresses]')) enhanceAddresses(box);
+for (const box of document.querySelectorAll('[data-categories]')) enhanceCategories(box);
+for (const section of document.querySelectorAll('[data-preview]')) enhancePreview(section);

@@ -4,10 +4,11 @@ const WAIT_MS = 250;
 
 const near = (metres) => Math.round(metres).toLocaleString(document.documentElement.lang);
 
-function sentence(texts, {verdict, commune_code: code, distance_m: metres}, names) {
-  const told = texts[verdict] ?? '';
-  const where = told.replace('{commune}', names[code] ?? code ?? '');
-  return metres === null || metres === undefined || !code ? where : `${where} ${texts.distance.replace('{metres}', near(metres))}`;
+function sentence(texts, {verdict, commune_code: code, commune_name: name, distance_m: metres, beyond}) {
+  const where = (texts[verdict] ?? '').replace('{commune}', name ?? code ?? '');
+  if (typeof metres !== 'number' || !code) return where;
+  const limit = beyond ? texts.beyond.replace('{commune}', beyond.commune_name) : texts.distance;
+  return `${where} ${limit.replace('{metres}', near(metres))}`;
 }
 
 /** Ties a fieldset to the map. `choose` marks a position on the map; what it returns tells of clicks there. */
@@ -15,7 +16,6 @@ export function enhancePointing(fieldset, onMap) {
   const {lon, lat} = fieldset.closest('form').elements;
   const status = fieldset.querySelector('[data-verdict]');
   const texts = JSON.parse(fieldset.querySelector('[data-texts]').textContent);
-  const names = {};
   let waiting = 0;
 
   const ask = async () => {
@@ -27,12 +27,10 @@ export function enhancePointing(fieldset, onMap) {
       const answer = await fetch(`${fieldset.dataset.placement}?${new URLSearchParams({lon: x, lat: y})}`);
       const told = await answer.json();
       if (!answer.ok) throw new Error(told.title);
-      const code = told.commune_code;
-      if (code && !names[code]) {
-        const found = await fetch(`${fieldset.dataset.communes}?${new URLSearchParams({q: code, limit: 30})}`);
-        names[code] = (await found.json()).communes?.find((one) => one.code === code)?.name; // a code may be a postal code too
-      }
-      if (lon.value === x && lat.value === y) status.textContent = sentence(texts, told, names);
+      if (lon.value !== x || lat.value !== y) return;
+      status.textContent = sentence(texts, told);
+      status.dataset.commune = told.commune_name ?? '';
+      status.dispatchEvent(new CustomEvent('placed', {bubbles: true}));
     } catch {
       status.textContent = texts.unknown;
     }
