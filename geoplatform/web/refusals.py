@@ -60,7 +60,7 @@ FRENCH: dict[str, str] = {
     "bad_polygon": "Ce polygone ne vaut pas : au plus {limit} points, en degrés, sans croisement.",
     "unknown_member": "Ceci n’est pas attendu ici.",
     "unknown_category": "Cette catégorie n’est pas de ce genre de lieu.",
-    "not_a_commune": "Aucune commune n’a ce code INSEE.",
+    "not_a_commune": "Choisissez une commune dans la liste : aucune n’a ce code INSEE.",
     "projects_only": "Seul un projet en a.",
     "ends_before": "La fin est avant le début.",
     "needs_account": "Sans compte, vous ne reverriez jamais ce lieu.",

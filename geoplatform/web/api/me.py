@@ -52,7 +52,7 @@ def change() -> Response:
     key, now = caller.key(), context.now()
     said = saying.members()
     name = said.name("display_name", 80)
-    home = said.text("home_commune", 5)
+    home = said.text("home_commune", 80)
     language = said.choice("language", Language)
     drops_home = "home_commune" in said.properties and home is None
     saying.done(said, "a citizen")

@@ -180,7 +180,7 @@ def follow() -> Response:
     daily or weekly. 201 with the address of its feed, which is told here only."""
     key, now, new_id, secret = caller.key(), context.now(), uuid.uuid4(), caller.new_secret()
     said = saying.members()
-    commune = said.text("commune_code", 5)
+    commune = said.text("commune_code", 80)
     kind = said.choice("kind", Kind)
     rhythm = said.choice("by_mail", Rhythm) or Rhythm.NEVER
     area = said.properties.get("area")

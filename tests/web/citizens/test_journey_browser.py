@@ -197,6 +197,27 @@ def test_a_place_like_another_is_shown_before_it_is_added(chromium, town, tmp_pa
         assert town.rows("SELECT count(*) FROM geoplatform.place") == [(2,)]
 
 
+def test_a_commune_is_chosen_by_its_name(chromium, town, tmp_path):  # noqa: F811
+    with seated(chromium, town, tmp_path, PHONE) as seat:
+        page = seat.open()
+        seat.sign_in(page, "ana@example.org")
+        page.get_by_label("Ma commune", exact=True).fill("commune b")
+        page.get_by_role("button", name="Enregistrer").click()
+        expect(page.locator("#home_commune-error")).to_contain_text("Choisissez une commune dans la liste")
+        page.get_by_label("Ma commune", exact=True).fill("Commune")
+        page.get_by_role("option", name="Commune B").click()
+        expect(page.get_by_label("Ma commune", exact=True)).to_have_value("97402")
+        page.get_by_role("button", name="Enregistrer").click()
+        expect(page.get_by_text("Enregistré :")).to_be_visible()
+        assert town.rows("SELECT home_commune FROM people.citizen") == [("97402",)]
+        page.get_by_label("Commune", exact=True).fill("97401")
+        page.get_by_role("option", name="Commune A").click()
+        page.get_by_role("button", name="Suivre").click()
+        expect(page.get_by_text("C’est suivi.")).to_be_visible()
+        assert town.rows("SELECT commune_code FROM people.follow") == [("97401",)]
+        seat.look(page, "communes")
+
+
 def test_a_referent_decides_and_everybody_can_read_what(chromium, town, tmp_path):  # noqa: F811
     with seated(chromium, town, tmp_path) as seat:
         ref = seat.open()

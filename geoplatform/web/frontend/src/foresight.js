@@ -1,6 +1,9 @@
 // What others will see of a place, while it is being described. Where somebody else sees less, less is shown.
 
-const labelOf = (field) => field?.closest('label')?.querySelector('strong, span')?.textContent ?? field?.closest('label')?.textContent ?? '';
+const labelOf = (field) => {
+  const label = field?.closest('label');
+  return (label?.querySelector('strong') ?? label?.querySelector('span') ?? label)?.textContent ?? '';
+};
 
 /** Shows the card and keeps it as its form says. */
 export function enhancePreview(section) {

@@ -7,13 +7,30 @@ const SHORTEST = 2;
 /** Turns the form into a combobox of communes. Its texts and the address of the suggestions are in its data- attributes. */
 export function enhanceSearch(form) {
   enhanceCombobox(form, form.querySelector('input[name=q]'), {
-    find: async (q, signal) => (await askJson(`${form.dataset.endpoint}?${new URLSearchParams({q, limit: 8})}`, signal)).communes,
-    key: ({url}) => url,
-    words: (commune) => [
-      commune.name,
-      [commune.postal_codes?.slice(0, 3).join(', '), commune.department_name ?? commune.department_code, commune.code].filter(Boolean).join(' · '),
-    ],
-    choose: ({url}) => window.location.assign(url),
+    ...communes(form.dataset.endpoint), choose: ({url}) => window.location.assign(url),
+  });
+}
+
+/** How communes are found and told. */
+const communes = (endpoint) => ({
+  find: async (q, signal) => (await askJson(`${endpoint}?${new URLSearchParams({q, limit: 8})}`, signal)).communes,
+  key: ({url}) => url,
+  words: (commune) => [
+    commune.name,
+    [commune.postal_codes?.slice(0, 3).join(', '), commune.department_name ?? commune.department_code, commune.code].filter(Boolean).join(' · '),
+  ],
+});
+
+/** Turns a field that takes a commune's INSEE code into a combobox of communes: choosing one fills its code in. */
+export function enhanceCommune(box) {
+  const input = box.querySelector('input');
+  enhanceCombobox(box, input, {
+    ...communes(box.dataset.endpoint),
+    choose: ({code, name}) => {
+      input.value = code;
+      box.querySelector('[data-status]').textContent = name;
+    },
+    staysPut: true,
   });
 }
 
