@@ -19,9 +19,9 @@ def refuses(field: Locator, *said: str) -> None:
     """It is marked as wrong, and a screen reader says these sentences with it, in this order."""
     expect(field).to_have_attribute("aria-invalid", "true")
     expect(field).to_have_accessible_description(" ".join(said))
-    expect(field.locator("xpath=ancestor::*[contains(@class, 'field')][1]").locator(".field-error")).to_have_text(
-        said[-1]
-    )
+    expect(
+        field.locator("xpath=ancestor::*[contains(concat(' ', @class, ' '), ' field ')][1]").locator(".field-error")
+    ).to_have_text(said[-1])
 
 
 def test_a_refused_form_says_in_french_beside_its_fields_what_is_wrong(chromium, town, tmp_path):  # noqa: F811
@@ -98,7 +98,7 @@ def test_a_point_and_choices_that_are_refused_are_told_beside_them(chromium, tow
         seat.look(page, "refused-token")
         page.locator("#home_commune").fill("99999")
         page.get_by_role("button", name="Enregistrer").click()
-        refuses(page.locator("#home_commune"), "Aucune commune n’a ce code INSEE.")
+        refuses(page.locator("#home_commune"), "Choisissez une commune dans la liste : aucune n’a ce code INSEE.")
         session = page.locator("li", has_text="cette session")
         expect(session).to_contain_text("Chrome sur Linux")
         assert "HeadlessChrome" in (session.locator("[title]").get_attribute("title") or "")
