@@ -338,7 +338,8 @@ BEGIN
     DELETE FROM token AS t WHERE t.citizen_id = who;
     DELETE FROM sign_in AS s WHERE s.citizen_id = who;
     DELETE FROM role AS r WHERE r.citizen_id = who;
-    UPDATE citizen AS c SET state = 'left', display_name = '', home_commune = NULL WHERE c.id = who;
+    UPDATE citizen AS c SET state = 'left', display_name = '', home_commune = NULL, language = 'fr', joined_on = 'epoch', accepted = 0
+    WHERE c.id = who;
     receipt := jsonb_build_object('left_on', (at AT TIME ZONE 'UTC')::date, 'kept', kept, 'pseudonymised', pseudonymised, 'deleted', deleted);
     INSERT INTO leaving (id, left_on, receipt) VALUES (receipt_id, (at AT TIME ZONE 'UTC')::date, receipt);
     RETURN receipt;

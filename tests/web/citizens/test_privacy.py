@@ -22,6 +22,11 @@ CSP = (
 )
 FRAMED = CSP.replace("frame-ancestors 'self'", "frame-ancestors *")
 IGN = PRESETS["ign-plan"]
+TOLD = {
+    "citizen", "contact", "identity", "sign_in_link", "session", "token", "sign_in", "role", "consent", "consent_text",
+    "setting", "author", "keeper", "credit", "appreciation", "participation", "invitation", "follow", "imported",
+    "leaving", "matter", "decision",
+}  # fmt: skip
 OTHER_PAGES = (
     "/privacy",
     "/sign-in",
@@ -172,11 +177,19 @@ def test_of_whoever_left_consents_stay_under_a_bare_number(town):
     ana = town.contributor("ana")
     ana.add()
     assert ana.post("/me/leaving", {"confirm": True, "otherwise": "delete"}).status_code == 200
-    (citizen,) = town.rows("SELECT display_name, home_commune, state FROM people.citizen")
-    assert citizen == ("", None, "left")
+    (citizen,) = town.rows(
+        "SELECT display_name, home_commune, language, joined_on, accepted, state FROM people.citizen"
+    )
+    assert citizen == ("", None, "fr", dt.date(1970, 1, 1), 0, "left")
     assert town.rows("SELECT count(*) FROM people.consent") == [(1,)]
-    for table in ("contact", "session", "sign_in", "sign_in_link", "token", "identity", "author", "keeper"):
+    for table in TOLD - {"citizen", "consent", "leaving", "matter", "consent_text", "setting"}:
         assert town.rows(f"SELECT count(*) FROM people.{table}") == [(0,)], table
+
+
+def test_every_table_about_people_is_told_of(town):
+    """A new one needs a line on the page, and then here."""
+    query = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'people'"
+    assert {name for (name,) in town.rows(query)} == TOLD
 
 
 def test_it_names_whom_else_is_asked(database, draw, tmp_path):
