@@ -62,8 +62,8 @@ def of_commune(
     wanted = [*here, *_conditions(table, only)]
     query = public_rows(table).order_by(*_order(table))
     first = (page - 1) * at_once
-    if only.open_at is not None:
-        found = _open(connection, table, wanted, only.open_at.astimezone(hours.zone_of(code)))
+    if only.open_at is not None or only.words is not None:  # what takes long is asked of each place once
+        found = _matching(connection, table, wanted, only.open_at and only.open_at.astimezone(hours.zone_of(code)))
         rows = connection.execute(query.where(*here, table.c.id.in_(found[first : first + at_once])))
         return Listed([read(row) for row in rows], len(found))
     rows = connection.execute(query.where(*wanted).limit(at_once).offset(first))
@@ -109,15 +109,15 @@ def _says(words: str, *texts: ColumnElement[Any]) -> ColumnElement[bool]:
     return func.strpos(key(func.concat_ws(" ", *texts)), key(literal(words, String))) > 0
 
 
-def _open(connection: Connection, table: Table, wanted: list[ColumnElement[bool]], local: dt.datetime) -> list[Any]:
-    """Identifiers of those of the wanted places that are open at a moment, in the order of the list."""
-    query = (
-        select(table.c.id, table.c.opening_hours)
-        .select_from(_with_confirmations(table))
-        .where(*wanted, table.c.opening_hours.is_not(None))
-        .order_by(*_order(table))
-    )
-    return [row.id for row in connection.execute(query) if _is_open(row.opening_hours, local)]
+def _matching(
+    connection: Connection, table: Table, wanted: list[ColumnElement[bool]], open_at: dt.datetime | None
+) -> list[Any]:
+    """Identifiers of the wanted places in the order of the list; of those open at a moment, by their clocks, if it is given."""
+    query = select(table.c.id, table.c.opening_hours).select_from(_with_confirmations(table)).where(*wanted)
+    if open_at is not None:
+        query = query.where(table.c.opening_hours.is_not(None))
+    rows = connection.execute(query.order_by(*_order(table)))
+    return [row.id for row in rows if open_at is None or _is_open(row.opening_hours, open_at)]
 
 
 def _is_open(text: str, local: dt.datetime) -> bool:
