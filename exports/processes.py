@@ -10,15 +10,27 @@ import multiprocessing
 import os
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 
 _IMPORTED = ["__main__", "exports.formats", "exports.changes.chain"]
 
 
+def prepare() -> None:
+    """Begin to import what the processes of a `pool` need, beside whatever else is done meanwhile."""
+    _context()
+    forkserver.ensure_running()
+
+
 def pool(workers: int) -> ProcessPoolExecutor:
     """So many processes, started as they are needed."""
+    return ProcessPoolExecutor(workers, _context(), _follow_parent)
+
+
+def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_IMPORTED)
-    return ProcessPoolExecutor(workers, context, _follow_parent)
+    return context
 
 
 def _follow_parent() -> None:

@@ -15,7 +15,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -29,7 +29,7 @@ from exports import papers, processes, retention
 from exports.changes.links import Links
 from exports.cut import cut
 from exports.datasets import NAMES, Dataset, described
-from exports.formats import FORMATS, Format
+from exports.formats import FORMATS
 from exports.retention import Retention
 from exports.slices import Slice
 from geoplatform.errors import ExportFailed, Misuse, Underway
@@ -91,6 +91,7 @@ def publish(
     written or does not read back as it was cut.
     """
     with alone(folder, wanted.names) as unfinished:
+        processes.prepare()
         try:
             plan = _taken_up(store, unfinished, wanted) or _cut(store, unfinished, wanted, progress, now)
             links = Links(store, folder, unfinished, plan.moment.at)
@@ -185,7 +186,8 @@ def _cut(store: Store, unfinished: Path, wanted: Wanted, progress: Progress, now
             with progress.step("cut") as step:
                 found = cut(
                     store, moment, dataset, unfinished / "cut" / dataset.name, features=features, values=values,
-                    tiles=tiles, licences=_licences(dataset, moment, earlier.get(dataset.name)), step=step,
+                    often=CHAINED in wanted.formats, tiles=tiles, step=step,
+                    licences=_licences(dataset, moment, earlier.get(dataset.name)),
                 )  # fmt: skip
                 step.outcome = f"{dataset.name}: {sum(one.count for one in found)} rows"
             slices += found
@@ -249,19 +251,22 @@ def made(rows: Slice, name: str, target: Path) -> ReleasedFile:
         return ReleasedFile(**json.loads(receipt.read_text()))
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    _make(rows, format, target)
-    found = format.count(target)
+    format.write(rows, target)
+    with ThreadPoolExecutor(2, "settle") as beside:  # neither holds Python's lock
+        sync, total = beside.submit(_synced, target), beside.submit(summed, target)
+        found = format.count(target)
+        sync.result()
+        size, digest = total.result()
     expected = format.rows_of(rows)
     if found != expected:
         raise ValueError(f"{found} rows are read back of {expected} that were cut")
-    size, digest = summed(target)
     file = ReleasedFile(target.name, name, format.media_type, rows.licence, found, size, digest)
     _whole(receipt, json.dumps(asdict(file)).encode())
     return file
 
 
-def _make(rows: Slice, format: Format, target: Path) -> None:
-    format.write(rows, target)
+def _synced(target: Path) -> None:
+    """Wait until a file is on disk."""
     with target.open("rb") as file:
         os.fsync(file.fileno())
 

@@ -39,7 +39,7 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA published TO geoplatform_web;
 GRANT USAGE ON SCHEMA citizens TO geoplatform_web;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA citizens TO geoplatform_web;
 -- What was published as files is told by who wrote them, and by nobody else.
-REVOKE ALL ON FUNCTION published.place_tiles(integer, text) FROM geoplatform_web, geoplatform_loader;
+REVOKE ALL ON FUNCTION published.place_tiles(integer, text), published.middle_of_places() FROM geoplatform_web, geoplatform_loader;
 REVOKE ALL ON FUNCTION published.register_release(jsonb, timestamptz), published.withdraw_releases(jsonb),
     published.withdrawn_releases(), published.register_diffs(jsonb, timestamptz), published.withdraw_diffs(text, integer),
     published.replace_release(text, text, jsonb, jsonb, timestamptz)
@@ -49,7 +49,7 @@ GRANT EXECUTE ON FUNCTION published.register_release(jsonb, timestamptz), publis
     published.replace_release(text, text, jsonb, jsonb, timestamptz), published.revision(text), published.schema_version(),
     published.communes_from_zoom(),
     published.tile_parts(text, integer, integer, integer, integer, text, text, text, text, text, boolean),
-    published.place_tiles(integer, text) TO geoplatform_exporter;
+    published.place_tiles(integer, text), published.middle_of_places() TO geoplatform_exporter;
 -- Whoever asks for a cut does no more than that; whoever makes it tells how far it has come. The queue is the worker's alone.
 REVOKE ALL ON FUNCTION published.begin_cut(integer, timestamptz), published.tell_cut(integer, text, bigint, bigint),
     published.end_cut(integer, text, text, timestamptz), published.mend_cuts(timestamptz) FROM geoplatform_web, geoplatform_loader;

@@ -11,6 +11,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def link(rows: Slice, tip: Diff | None, states: Path, ready: Path, at: dt.dateti
                     digest, size, *counts, at, at, "kept")  # fmt: skip
     else:
         ready.mkdir(parents=True)
-        made = Diff(rows.dataset.name, rows.stem, rows.licence, seq, None, comparing.sum_of(rows.path), None, rows.count,
+        made = Diff(rows.dataset.name, rows.stem, rows.licence, seq, None, comparing.sum_of(rows.features), None, rows.count,
                     None, None, None, 0, 0, 0, at, at, "kept")  # fmt: skip
     _keep(rows, ready / state_name(seq))
     return made
@@ -75,7 +76,7 @@ def link(rows: Slice, tip: Diff | None, states: Path, ready: Path, at: dt.dateti
 def _compared(state: Path, tip: Diff, rows: Slice) -> tuple[Side, Side] | None:
     """The last state and the one that was cut; None if what is there is not that state."""
     try:
-        found = comparing.compared(state, rows.path)
+        found = comparing.compared(partial(comparing.kept, state), rows.features)
     except (OSError, pa.ArrowInvalid, KeyError):
         return None
     return found if found[0].sha256 == tip.to_sha256 else None
@@ -88,10 +89,10 @@ def _keep(rows: Slice, target: Path) -> None:
     with (
         pa.OSFile(str(target), "wb") as file,
         pa.ipc.new_stream(file, schema, options=options) as stream,
-        rows.batches([FEATURE]) as batches,
+        rows.features() as batches,
     ):
-        for batch in batches:
-            stream.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+        for features in batches:
+            stream.write_batch(pa.RecordBatch.from_arrays([features], schema=schema))
 
 
 def _write(target: Path, rows: Slice, tip: Diff, old: Side, new: Side, at: dt.datetime) -> tuple[int, int, int]:
@@ -129,7 +130,7 @@ def _proven(diff: Path, old: Side, new: Side) -> None:
     """Read the diff back and apply it. ValueError if it does not lead to what was cut."""
 
     def lines() -> Iterator[bytes]:
-        with comparing.texts(old.path) as batches:
+        with old.state() as batches:
             for batch in batches:
                 yield from batch.cast(pa.binary()).to_pylist()
 

@@ -1,14 +1,14 @@
 """What differs between two states of a file of features, row by row. From `exports.changes.chain`.
 
-A state is an Arrow stream whose column `feature` holds a GeoJSON text a row, in the order of the files.
+A state gives its features each time anew: GeoJSON texts (UTF-8) in batches, in the order of the files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ import numpy as np
 import pyarrow as pa
 
 from exports.formats.text import joined
-from exports.slices import FEATURE
+from exports.slices import FEATURE, streams
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
+State = Callable[[], AbstractContextManager[Iterator[pa.Array]]]
 
 
 class _Identified(msgspec.Struct):
@@ -37,17 +38,17 @@ def identifier(feature: bytes) -> str:
 
 
 @contextmanager
-def texts(path: Path) -> Iterator[Iterator[pa.Array]]:
-    """The features of a state, in batches of texts (UTF-8)."""
-    with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
-        yield (batch.column(FEATURE) for batch in stream if batch.num_rows)
+def kept(path: Path) -> Iterator[Iterator[pa.Array]]:
+    """The features of a state that was kept: of an Arrow stream."""
+    with streams([path]) as (_, batches):
+        yield (batch.column(FEATURE) for batch in batches if batch.num_rows)
 
 
 @dataclass(frozen=True)
 class Side:
     """One of the two states. `sha256`: of its features as lines; `hashes`: of each row; `changed`: which of them differ."""
 
-    path: Path
+    state: State
     sha256: str
     hashes: Hashes
     changed: Flags
@@ -60,7 +61,7 @@ class Side:
     def features(self) -> Iterator[tuple[bytes | None, bytes]]:
         """Those that differ, each after the one that stands before it (None for the first)."""
         start, last = 0, None
-        with texts(self.path) as batches:
+        with self.state() as batches:
             for batch in batches:
                 here = np.flatnonzero(self.changed[start : start + len(batch)])
                 if len(here):
@@ -72,7 +73,7 @@ class Side:
                 last = batch.cast(pa.binary())[len(batch) - 1].as_py()
 
 
-def compared(before: Path, after: Path) -> tuple[Side, Side]:
+def compared(before: State, after: State) -> tuple[Side, Side]:
     """Two states with what differs: rows that only one has, and those that stand elsewhere among the others.
 
     Memory: some 20 bytes a row. Rows are told apart by keyed hashes of 64 bits, with a key of each comparison's own.
@@ -88,19 +89,19 @@ def compared(before: Path, after: Path) -> tuple[Side, Side]:
     return Side(before, old_sum, old, ~stays_old), Side(after, new_sum, new, ~stays_new)
 
 
-def sum_of(path: Path) -> str:
+def sum_of(state: State) -> str:
     """SHA-256, hex, of a state's features as lines."""
     whole = hashlib.sha256()
-    with texts(path) as batches:
+    with state() as batches:
         for batch in batches:
             whole.update(joined(batch, "\n") + b"\n")
     return whole.hexdigest()
 
 
-def _hashed(path: Path, key: bytes) -> tuple[str, Hashes]:
+def _hashed(state: State, key: bytes) -> tuple[str, Hashes]:
     whole = hashlib.sha256()
     parts: list[bytes] = []
-    with texts(path) as batches:
+    with state() as batches:
         for batch in batches:
             whole.update(joined(batch, "\n") + b"\n")
             rows = batch.cast(pa.binary()).to_pylist()

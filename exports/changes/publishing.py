@@ -75,8 +75,8 @@ def _made(store: Store, folder: Path, work: Path, progress: Progress, workers: i
                 scope = _scope(store, release)
                 with store.reading() as connection:
                     dataset = described(connection, release.collection, scope)
-                found = cut(store, moment, dataset, work / "cut" / dataset.name, features=True, values=False, tiles=False,
-                            licences=links.licences(dataset.name), step=step)  # fmt: skip
+                found = cut(store, moment, dataset, work / "cut" / dataset.name, features=True, values=False, often=True,
+                            tiles=False, licences=links.licences(dataset.name), step=step)  # fmt: skip
                 step.outcome = f"{dataset.name}: {sum(one.count for one in found)} rows"
             slices += found
     with progress.step("compare") as step, processes.pool(workers) as pool:

@@ -67,7 +67,7 @@ def remade(
                     _same(old / file.name, ready / file.name)
                     files[file.name] = file
                 continue
-            rows = Slice(dataset, licence, work / f"{licence}.arrow", 0, 0, moment.changed_at.date().isoformat())
+            rows = Slice(dataset, licence, (work / f"{licence}.arrow",), 0, 0, moment.changed_at.date().isoformat())
             try:
                 rest = _sifted(rows, old / own[_VALUES].name, old / own[_SPELLED].name, names)
             except (
@@ -105,7 +105,7 @@ def _sifted(rows: Slice, values: Path, spelled: Path, without: Sequence[str]) ->
             raise Unfit(f"{values.name} has other columns than today: {', '.join(others)}")
         fields = [found.field(name).remove_metadata() for name in names]
         schema = pa.schema([*fields, pa.field(FEATURE, pa.string())])
-        with written(rows.path, schema) as writer:
+        with written(rows.paths[0], schema) as writer:
             for batch in file.iter_batches(columns=names):
                 features = [line.rstrip(b"\n") for line in islice(lines, batch.num_rows)]
                 ids = batch.column("id").to_pylist()

@@ -14,7 +14,22 @@ from typing import Any
 import adbc_driver_postgresql.dbapi as adbc
 import psycopg
 import pyarrow as pa
-from sqlalchemy import Column, Date, Double, Integer, Select, Text, Uuid, cast, func, literal, select, text
+from sqlalchemy import (
+    Column,
+    Date,
+    Double,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql import ColumnElement
 
@@ -25,8 +40,10 @@ from geoplatform.store.collections import GEOMETRY, Collection, is_list, named
 from geoplatform.store.engine import Store
 from geoplatform.store.spelling import AsFeature, compared
 
-_BATCH_BYTES = 4 << 20
+_BATCH_BYTES = 2 << 20
 _SORTING_MB = 64
+#: PostgreSQL takes a stretch of the curve for much less than it is, and would look each of its rows up.
+_BESIDE_ANOTHER = ("LOCAL max_parallel_workers_per_gather = 0", "LOCAL enable_nestloop = off")
 #: What a file does not say of a place: its number in the database, which tells in what order places were entered.
 _NOT_IN_FILES = {"places": frozenset({"fid", "geom_3857", "quadkey"})}
 #: By which column each level of scope is found, and where its name stands.
@@ -105,9 +122,41 @@ def has_scope(collection: str, level: str) -> bool:
     return _column(filed(collection), level) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of the Hilbert curve: from a position on (None: from its begin) to before another (None: to its end, and what
+    has no geometry). Positions are EWKB, hex, as PostGIS spells them.
+    """
+
+    first: str | None = None
+    beyond: str | None = None
+
+
+WHOLE = Part()
+
+
+def parts(store: Store, collection: Collection, scope: Scope | None) -> list[Part]:
+    """Stretches of a collection, of about as many rows each, in their order: for connections beside each other.
+
+    One only where there are few rows.
+    """
+    if not collection.holds_points or scope is not None:
+        return [WHOLE]
+    with store.reading() as connection:
+        middle = connection.execute(text("SELECT published.middle_of_places()::text")).scalar()
+    return [Part(beyond=middle), Part(first=middle)] if middle else [WHOLE]
+
+
 @contextmanager
 def rows(
-    store: Store, of: Moment, collection: Collection, scope: Scope | None, *, features: bool, values: bool
+    store: Store,
+    of: Moment,
+    collection: Collection,
+    scope: Scope | None,
+    part: Part = WHOLE,
+    *,
+    features: bool,
+    values: bool,
 ) -> Iterator[pa.RecordBatchReader]:
     """What a collection holds at a moment, in batches of some megabytes.
 
@@ -115,8 +164,19 @@ def rows(
     `features`: a column `feature`, a GeoJSON text each. `values`: every column, and `geom` (WKB, EPSG:4326).
     StoreUnavailable if the database ends it.
     """
-    with _read(store, of, collection.name, _query(collection, scope, features, values)) as reader:
+    query = _query(collection, scope, features, values)
+    shape = collection.table.c[GEOMETRY]
+    if part.first is not None:
+        query = query.where(or_(shape >= _position(part.first), shape.is_(None)))
+    if part.beyond is not None:
+        query = query.where(shape < _position(part.beyond))
+    with _read(store, of, collection.name, query, alone=part == WHOLE) as reader:
         yield reader
+
+
+def _position(ewkb: str) -> ColumnElement[Any]:
+    """A geometry in a query that is sent without values of its own."""
+    return literal_column(f"'{bytes.fromhex(ewkb).hex()}'::geometry")
 
 
 @contextmanager
@@ -129,7 +189,10 @@ def identified(store: Store, of: Moment) -> Iterator[pa.RecordBatchReader]:
 
 
 @contextmanager
-def _read(store: Store, of: Moment, name: str, wanted: Select[Any]) -> Iterator[pa.RecordBatchReader]:
+def _read(
+    store: Store, of: Moment, name: str, wanted: Select[Any], *, alone: bool = True
+) -> Iterator[pa.RecordBatchReader]:
+    """`alone`: all of it, with PostgreSQL's parallel workers, which would be in the way of a connection beside it."""
     query = wanted.compile(
         dialect=postgresql.dialect(paramstyle="named"),  # type: ignore[no-untyped-call]
         compile_kwargs={"literal_binds": True},
@@ -137,7 +200,7 @@ def _read(store: Store, of: Moment, name: str, wanted: Select[Any]) -> Iterator[
     try:
         with adbc.connect(store.reading_conninfo, autocommit=False) as connection, connection.cursor() as cursor:
             # Not what QGIS and the web have: nothing here takes long enough to be stopped, and much is sorted.
-            for setting in (*_taking_up(of), f"LOCAL work_mem = '{_SORTING_MB}MB'"):
+            for setting in (*_taking_up(of), f"LOCAL work_mem = '{_SORTING_MB}MB'", *([] if alone else _BESIDE_ANOTHER)):
                 cursor.execute(f"SET {setting}")
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
             cursor.execute(str(query))

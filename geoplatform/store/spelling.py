@@ -45,7 +45,7 @@ class AsFeature:
         pieces = ["""'{"type":"Feature","id":"'""", f"{alias}.{collection.identifier}", """'","geometry":'"""]
         pieces += [self._geometry(collection, alias) if self.with_geometry else "'null'", """',"properties":{'"""]
         for number, name in enumerate(shown):
-            pieces += [f"'{_label(name, number)}'", _json(collection, alias, name)]
+            pieces += [f"'{label(name, number)}'", _json(collection, alias, name)]
         return [literal_column(f"concat({', '.join(pieces)}, '}}}}')")]
 
     def _geometry(self, collection: Collection, alias: str) -> str:
@@ -61,14 +61,15 @@ class AsFeature:
         return f"coalesce(ST_AsGeoJSON({shape}, {decimals}, 0), 'null')"
 
 
-def _label(name: str, number: int) -> str:
+def label(name: str, number: int) -> str:
+    """What stands before the value of a property, the first of which has number 0."""
     return f'{"," if number else ""}"{name}":'
 
 
 def _json(collection: Collection, alias: str, name: str) -> str:
     """SQL that spells a column as JSON. `to_json` looks up what it is given for each value: where that shows, it is not asked."""
     value, column = f"{alias}.{name}", collection.table.c[name]
-    places = _rounding(collection, name)
+    places = rounding(collection, name)
     if places is not None:
         return f"coalesce(round({value}::numeric, {places})::text, 'null')"
     if isinstance(column.type, Integer):
@@ -78,7 +79,7 @@ def _json(collection: Collection, alias: str, name: str) -> str:
     return f"coalesce(to_json({value})::text, 'null')"
 
 
-def _rounding(collection: Collection, name: str) -> int | None:
+def rounding(collection: Collection, name: str) -> int | None:
     """Decimals that mean something: metres to 1, square kilometres to 3 (as `encode` writes them)."""
     if name.endswith("_km2"):
         return 3
@@ -120,7 +121,7 @@ class AsValues:
 
 def compared(collection: Collection, column: Column[Any]) -> ColumnElement[Any]:
     """A column as it is told and as filters compare it: what a client was shown is found again, and an identifier is a text."""
-    places = _rounding(collection, column.name)
+    places = rounding(collection, column.name)
     if places is not None:
         return cast(func.round(cast(column, Numeric), literal_column(str(places))), Double)
     return cast(column, Text) if isinstance(column.type, Uuid) else column

@@ -83,9 +83,17 @@ def chosen(centres: np.ndarray, zooms: range) -> list[Tile]:
 
 
 def _made(folder: Path, database: Database, spans: dict[str, list[Tile]]) -> Iterator[Figure]:
-    """Every tile made anew."""
-    waits: dict[tuple[str, str], list[float]] = {}
+    """Every tile made anew. How long ours had to be waited for is measured first, with no other server beside it."""
     with peers.ours(database, folder / "ours", "off") as ours:
+        for span, tiles in spans.items():
+            for layer in _LAYERS:
+                waits = [asked(ours, folder, layer, tiles).p99_s for _ in range(_TIMES)]
+                yield Figure(
+                    "tiles", f"{layer} {span}, made: p99", float(np.median(waits)), "the goal", _P99_GOAL_S, "s"
+                )
+        for layer in _LAYERS:
+            largest = max(len(answer.packed) for tiles in spans.values() for answer in _asked(ours, layer, tiles))
+            yield Figure("tiles", f"largest of {layer}, gzip", largest / 1e6, "the goal", _LARGEST_GOAL_MB, "MB")
         for start in _OTHERS:
             with (
                 left_out_if_unavailable(start.__name__),
@@ -94,37 +102,26 @@ def _made(folder: Path, database: Database, spans: dict[str, list[Tile]]) -> Ite
             ):
                 for span, tiles in spans.items():
                     for layer in peer.layers:
-                        rates = _beside(ours, peer, folder, layer, tiles, waits.setdefault((layer, span), []))
-                        yield _rate(f"{layer} {span}, made", rates, peer.name)
+                        yield _rate(f"{layer} {span}, made", _beside(ours, peer, folder, layer, tiles), peer.name)
                         if start is peers.tipg:
                             yield from _other_clients(ours, peer, folder, layer, span, tiles)
                 if start is peers.tipg:
                     yield _shown(database, ours, peer, spans["z6-14"])
         print("  pg_tileserv is left out: it is had as a Go program only", file=sys.stderr)
-        for (layer, span), seconds in waits.items():
-            told = float(np.median(seconds))
-            yield Figure("tiles", f"{layer} {span}, made: p99", told, "the goal", _P99_GOAL_S, "s")
-        for layer in _LAYERS:
-            largest = max(len(answer.packed) for tiles in spans.values() for answer in _asked(ours, layer, tiles))
-            yield Figure("tiles", f"largest of {layer}, gzip", largest / 1e6, "the goal", _LARGEST_GOAL_MB, "MB")
 
 
-def _beside(
-    ours: Peer, peer: Peer, folder: Path, layer: str, tiles: list[Tile], waits: list[float]
-) -> tuple[float, float]:
-    """(ours, theirs), requests a second; what ours had to wait is added to `waits`. A very slow peer has one turn only."""
+def _beside(ours: Peer, peer: Peer, folder: Path, layer: str, tiles: list[Tile]) -> tuple[float, float]:
+    """(ours, theirs), requests a second. A very slow peer has one turn only."""
     _require_content(peer, layer, tiles)
 
-    def mine() -> float:
-        told = asked(ours, folder, layer, tiles)
-        waits.append(told.p99_s)
-        return told.per_second
+    def rate(server: Peer) -> float:
+        return asked(server, folder, layer, tiles).per_second
 
-    first = asked(peer, folder, layer, tiles).per_second
+    first = rate(peer)
     if first < _SLOW_PER_S:
-        return mine(), first
-    rates = paired(_TIMES, mine, lambda: asked(peer, folder, layer, tiles).per_second)
-    return rates[0], rates[1]
+        return rate(ours), first
+    mine, theirs = paired(_TIMES, lambda: rate(ours), lambda: rate(peer))
+    return mine, theirs
 
 
 def _other_clients(ours: Peer, peer: Peer, folder: Path, layer: str, span: str, tiles: list[Tile]) -> Iterator[Figure]:

@@ -239,7 +239,7 @@ def stored(path, features: list[bytes]) -> Slice:
         for start in range(0, len(features), 3):
             batch = pa.array([one.decode() for one in features[start : start + 3]], pa.string())
             stream.write_batch(pa.RecordBatch.from_arrays([batch], schema=schema))
-    return Slice(Dataset("places", "Point", None, ()), "ODbL-1.0", path, len(features), 0, "2026-11-29")
+    return Slice(Dataset("places", "Point", None, ()), "ODbL-1.0", (path,), len(features), 0, "2026-11-29")
 
 
 rows = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), unique_by=lambda row: row[0], max_size=13)
