@@ -200,7 +200,11 @@ def _read(
     try:
         with adbc.connect(store.reading_conninfo, autocommit=False) as connection, connection.cursor() as cursor:
             # Not what QGIS and the web have: nothing here takes long enough to be stopped, and much is sorted.
-            for setting in (*_taking_up(of), f"LOCAL work_mem = '{_SORTING_MB}MB'", *([] if alone else _BESIDE_ANOTHER)):
+            for setting in (
+                *_taking_up(of),
+                f"LOCAL work_mem = '{_SORTING_MB}MB'",
+                *([] if alone else _BESIDE_ANOTHER),
+            ):
                 cursor.execute(f"SET {setting}")
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
             cursor.execute(str(query))
