@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +19,7 @@ from exports.slices import FEATURE, Slice, written
 from exports.tiling import tile
 from geoplatform.progress import Step
 from geoplatform.store import cutting
-from geoplatform.store.collections import GEOMETRY
+from geoplatform.store.collections import GEOMETRY, Collection
 from geoplatform.store.cutting import Moment, Part
 from geoplatform.store.engine import Store
 
@@ -43,26 +44,27 @@ def cut(
     once published goes on being there.
     """
     folder.mkdir(parents=True)
+    collection = cutting.filed(dataset.collection)
     spells = features and dataset.holds_points
-    kept = _Kept(values or (spells and not often), features and (often or not spells), spells)
-    parts = cutting.parts(store, cutting.filed(dataset.collection), dataset.scope)
-    heaps = [_Heap(folder, number) for number in range(len(parts))]
-    came: SimpleQueue[int | None] = SimpleQueue()
+    work = _Cut(
+        store, of, dataset, collection, folder, values=values or (spells and not often),
+        features=features and (often or not spells), spells=spells,
+    )  # fmt: skip
+    parts = cutting.parts(store, collection, dataset.scope)
     with ThreadPoolExecutor(len(parts), "cut") as threads:
-        works = [
-            threads.submit(_fill, heap, kept, store, of, dataset, part, frozenset() if heap.number else licences, came)
-            for heap, part in zip(heaps, parts, strict=True)
+        ends = [
+            threads.submit(work.read, number, part, frozenset() if number else licences)
+            for number, part in enumerate(parts)
         ]
-        for _ in step.track((count for _ in parts for count in iter(came.get, None)), size=lambda count: count):
+        for _ in step.track((count for _ in parts for count in iter(work.came.get, None)), size=lambda count: count):
             pass
-    for work in works:
-        work.result()
+    counts = [end.result() for end in ends]
     day = of.changed_at.date().isoformat()
     slices = []
-    for licence in sorted({licence for heap in heaps for licence in heap.counts}):
-        held = [heap for heap in heaps if licence in heap.counts]
-        count, located = (sum(heap.counts[licence][which] for heap in held) for which in (0, 1))
-        slices.append(Slice(dataset, licence, tuple(heap.path(licence) for heap in held), count, located, day))
+    for licence in sorted({licence for part in counts for licence in part}):
+        paths = tuple(work.path(licence, number) for number, part in enumerate(counts) if licence in part)
+        count, located = (sum(part[licence][which] for part in counts if licence in part) for which in (0, 1))
+        slices.append(Slice(dataset, licence, paths, count, located, day))
     if tiles and has_tiles(dataset):
         for rows in slices:
             tile(store, of, rows)
@@ -70,71 +72,78 @@ def cut(
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """What slices keep of a row. `spells`: whether its feature is spelled here and not by PostgreSQL."""
+class _Cut:
+    """One cut, whose parts are read by threads beside each other into streams, one a licence.
 
+    `values`, `features`: what is kept of a row; `spells`: whether features are spelled here and not by PostgreSQL; `came`: is told
+    how many rows came, and None when a part ends, however it does; `failed`: a part did, so that the others need not go on.
+    """
+
+    store: Store
+    of: Moment
+    dataset: Dataset
+    collection: Collection
+    folder: Path
     values: bool
     features: bool
     spells: bool
+    came: SimpleQueue[int | None] = field(default_factory=SimpleQueue)
+    failed: Event = field(default_factory=Event)
 
+    def path(self, licence: str, number: int) -> Path:
+        """Of the stream of a part and licence."""
+        return self.folder / f"{licence}.{number}.arrow"
 
-@dataclass
-class _Heap:
-    """What one connection has read, a stream a licence. `counts`: rows, and how many of them have a geometry."""
+    def read(self, number: int, part: Part, licences: frozenset[str]) -> dict[str, list[int]]:
+        """By licence how many rows a part has, and how many of them have a geometry. `licences`: those that get a stream anyway."""
+        try:
+            with (
+                ExitStack() as files,
+                cutting.rows(
+                    self.store, self.of, self.collection, self.dataset.scope, part,
+                    features=self.features and not self.spells, values=self.values or self.spells,
+                ) as reader,
+            ):  # fmt: skip
+                return self._kept(reader, number, licences, files)
+        except BaseException:
+            self.failed.set()
+            raise
+        finally:
+            self.came.put(None)
 
-    folder: Path
-    number: int
-    counts: dict[str, list[int]] = field(default_factory=dict)
+    def _kept(
+        self, reader: pa.RecordBatchReader, number: int, licences: frozenset[str], files: ExitStack
+    ) -> dict[str, list[int]]:
+        plain = pa.schema([column.remove_metadata() for column in reader.schema])
+        shown = plain if self.values or not self.spells else pa.schema([])
+        if self.features and self.spells:
+            shown = shown.append(pa.field(FEATURE, pa.string()))
+        writers: dict[str, pa.RecordBatchWriter] = {}
+        counts: dict[str, list[int]] = {}
 
-    def path(self, licence: str) -> Path:
-        """Of the stream of a licence."""
-        return self.folder / f"{licence}.{self.number}.arrow"
+        def writer(licence: str) -> pa.RecordBatchWriter:
+            if licence not in writers:
+                writers[licence] = files.enter_context(written(self.path(licence, number), shown))
+                counts[licence] = [0, 0]
+            return writers[licence]
 
-
-def _fill(
-    heap: _Heap,
-    kept: _Kept,
-    store: Store,
-    of: Moment,
-    dataset: Dataset,
-    part: Part,
-    licences: frozenset[str],
-    came: SimpleQueue[int | None],
-) -> None:
-    """Read a part; `came` is told how many rows did, and None when it ends, however it does."""
-    collection = cutting.filed(dataset.collection)
-    asked = {"features": kept.features and not kept.spells, "values": kept.values or kept.spells}
-    try:
-        with ExitStack() as files:
-            reader = files.enter_context(cutting.rows(store, of, collection, dataset.scope, part, **asked))
-            plain = pa.schema([column.remove_metadata() for column in reader.schema])
-            shown = plain if kept.values or not kept.spells else pa.schema([])
-            if kept.features and kept.spells:
-                shown = shown.append(pa.field(FEATURE, pa.string()))
-            writers: dict[str, pa.RecordBatchWriter] = {}
-
-            def writer(licence: str) -> pa.RecordBatchWriter:
-                if licence not in writers:
-                    writers[licence] = files.enter_context(written(heap.path(licence), shown))
-                    heap.counts[licence] = [0, 0]
-                return writers[licence]
-
-            for licence in sorted(licences):
-                writer(licence)
-            for read in reader:
-                batch = pa.RecordBatch.from_arrays(read.columns, schema=plain)
-                for licence, rows in _apart(batch, None if dataset.holds_points else of.vintage.licence):
-                    columns = [
-                        rows.column(name) if name in plain.names else spelling.features(rows, collection)
-                        for name in shown.names
-                    ]
-                    writer(licence).write_batch(pa.RecordBatch.from_arrays(columns, schema=shown))
-                    counts = heap.counts[licence]
-                    counts[0] += rows.num_rows
-                    counts[1] += rows.num_rows - rows.column(GEOMETRY).null_count if GEOMETRY in plain.names else 0
-                came.put(read.num_rows)
-    finally:
-        came.put(None)
+        for licence in sorted(licences):
+            writer(licence)
+        for read in reader:
+            if self.failed.is_set():
+                break
+            batch = pa.RecordBatch.from_arrays(read.columns, schema=plain)
+            for licence, rows in _apart(batch, None if self.dataset.holds_points else self.of.vintage.licence):
+                columns = [
+                    rows.column(name) if name in plain.names else spelling.features(rows, self.collection)
+                    for name in shown.names
+                ]
+                writer(licence).write_batch(pa.RecordBatch.from_arrays(columns, schema=shown))
+                counts[licence][0] += rows.num_rows
+                if GEOMETRY in plain.names:
+                    counts[licence][1] += rows.num_rows - rows.column(GEOMETRY).null_count
+            self.came.put(read.num_rows)
+        return counts
 
 
 def _apart(batch: pa.RecordBatch, licence: str | None) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import shapely
 
 from geoplatform.store.collections import GEOMETRY, Collection
 from geoplatform.store.spelling import label, rounding
 
 _DECIMALS = 7
-#: A point in WKB: byte order (little-endian), type, two doubles.
-_WKB = np.dtype([("order", "u1"), ("type", "<u4"), ("x", "<f8"), ("y", "<f8")])
 _UNIT = Decimal(1).scaleb(-_DECIMALS)
 #: PostGIS does not round what is not larger.
 _TINY = 1e-8
@@ -42,10 +43,17 @@ def features(rows: pa.RecordBatch, collection: Collection) -> pa.Array:
 
 
 def positions(shapes: pa.Array) -> tuple[Doubles, Doubles]:
-    """Longitudes and latitudes of points in WKB, of those that are there."""
-    whole = pa.concat_arrays([shapes.drop_null()])
-    points = np.frombuffer(b"".join(whole.to_pylist()), _WKB) if len(whole) else np.zeros(0, _WKB)
-    return points["x"].astype(np.float64), points["y"].astype(np.float64)
+    """Longitudes and latitudes of points in WKB; NaN where there is no point."""
+    points = shapely.from_wkb(shapes.to_numpy(zero_copy_only=False))
+    return shapely.get_x(points), shapely.get_y(points)
+
+
+def once(values: pa.Array, spelled: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """`spelled` of an array; each of those that come again and again is spelled once."""
+    encoded = values.dictionary_encode()
+    if len(encoded.dictionary) * _AGAIN < len(values):
+        return spelled(encoded.dictionary).take(encoded.indices)
+    return spelled(values)
 
 
 def _merged(pieces: list[pa.Array | str]) -> list[pa.Array | pa.Scalar]:
@@ -60,16 +68,10 @@ def _merged(pieces: list[pa.Array | str]) -> list[pa.Array | pa.Scalar]:
 
 
 def _json(values: pa.Array, collection: Collection, name: str) -> pa.Array | str:
-    """A column as JSON; a literal where it is the same everywhere. What comes again and again is spelled once."""
+    """A column as JSON; a literal where there is nothing in it."""
     if values.null_count == len(values):
         return _NULL
-    encoded = values.dictionary_encode()
-    different = encoded.dictionary
-    if len(different) == 1 and not values.null_count:
-        return str(_spelled(different, collection, name)[0])
-    if len(different) * _AGAIN < len(values):
-        return pc.fill_null(_spelled(different, collection, name).take(encoded.indices), _NULL)
-    return pc.fill_null(_spelled(values, collection, name), _NULL)
+    return pc.fill_null(once(values, partial(_spelled, collection=collection, name=name)), _NULL)
 
 
 def _spelled(values: pa.Array, collection: Collection, name: str) -> pa.Array:
@@ -88,11 +90,12 @@ def _spelled(values: pa.Array, collection: Collection, name: str) -> pa.Array:
 
 
 def _points(shapes: pa.Array) -> pa.Array:
-    x, y = (_coordinates(side) for side in positions(shapes))
+    there = shapes.is_valid()
+    x, y = (_coordinates(side) for side in positions(shapes.filter(there)))
     spelled = pc.binary_join_element_wise('{"type":"Point","coordinates":[', x, ",", y, "]}", "")
     if not shapes.null_count:
         return spelled
-    return pc.replace_with_mask(pa.array([_NULL] * len(shapes), pa.string()), shapes.is_valid(), spelled)
+    return pc.replace_with_mask(pa.array([_NULL] * len(shapes), pa.string()), there, spelled)
 
 
 def _coordinates(values: Doubles) -> pa.Array:

@@ -7,16 +7,17 @@ are defused as `encode.inert` defuses them.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
-import shapely
 
 from exports.formats.text import joined
 from exports.slices import Slice
+from exports.spelling import once, positions
 from geoplatform.cql2 import Type
 from geoplatform.encode import FORMULA_START, TELEPHONE
 from geoplatform.store.collections import GEOMETRY
@@ -24,8 +25,6 @@ from geoplatform.store.collections import GEOMETRY
 _BOM = "\N{BYTE ORDER MARK}"
 _CRLF = "\r\n"
 _DECIMALS = 7
-#: How often a value must come on average to be spelled once.
-_AGAIN = 4
 
 
 def write_plain(rows: Slice, target: Path) -> None:
@@ -59,19 +58,14 @@ def _write(rows: Slice, target: Path, comma: str, mark: str, point: str) -> None
     with target.open("wb") as file, rows.batches(names) as batches:
         file.write((mark + comma.join(header(rows)) + _CRLF).encode())
         for batch in batches:
-            cells = [_cells(batch.column(name), kinds[name], comma, point) for name in rows.names]
+            cells = [
+                once(batch.column(name), partial(_spelled, kind=kinds[name], comma=comma, point=point))
+                for name in rows.names
+            ]
             if rows.dataset.holds_points:
                 cells += [_decimal(side, point) for side in _positions(batch.column(GEOMETRY))]
             lines = pc.binary_join_element_wise(*cells, comma, null_handling="replace", null_replacement="")
             file.write(joined(lines, _CRLF) + _CRLF.encode())
-
-
-def _cells(values: pa.Array, kind: Type, comma: str, point: str) -> pa.Array:
-    """Values as they stand in a line; each of those that come again and again is spelled once."""
-    encoded = values.dictionary_encode()
-    if len(encoded.dictionary) * _AGAIN < len(values):
-        return _spelled(encoded.dictionary, kind, comma, point).take(encoded.indices)
-    return _spelled(values, kind, comma, point)
 
 
 def _spelled(values: pa.Array, kind: Type, comma: str, point: str) -> pa.Array:
@@ -98,8 +92,7 @@ def _decimal(values: pa.Array, point: str) -> pa.Array:
 def _positions(shapes: pa.Array) -> Iterator[pa.Array]:
     """Longitudes, then latitudes, of points in WKB; null where there is no point."""
     missing = np.asarray(shapes.is_null())
-    points = shapely.from_wkb(shapes.to_numpy(zero_copy_only=False))
-    for side in (shapely.get_x(points), shapely.get_y(points)):
+    for side in positions(shapes):
         yield pa.array(np.round(side, _DECIMALS), mask=missing)
 
 
