@@ -107,9 +107,7 @@ SENTENCES: dict[str, str] = {
     "not_kept": "you do not keep {place}",
     "operators_only": "this is for operators",
     "hidden": "a referent hid this place: appeal against it first",
-    "token_for_address": "a token changes no address: sign in",
-    "token_for_token": "a token makes no tokens: sign in",
-    "token_for_leaving": "a token does not leave: sign in",
+    "session_only": "no token may do this: sign in",
     "too_many_tokens": "you have as many tokens as you may: revoke one first",
     "too_many_follows": "you follow as much as you may: give something up first",
     # what cannot be in the state that something is in

@@ -85,6 +85,33 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION people.is_session(key bytea) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = people, pg_temp
+AS $$ SELECT EXISTS (SELECT FROM session AS s WHERE s.secret_sha256 = key) $$;
+
+-- The same for what is done by who has signed in, and by no token of any scope: whoever finds a token must not get hold of the account, nor
+-- shut its owner out. GP403 for a token.
+CREATE FUNCTION people.signed_in(key bytea, at timestamptz, scope text) RETURNS uuid
+LANGUAGE plpgsql STABLE
+SET search_path = people, pg_temp
+AS $$
+DECLARE
+    who uuid := citizen(key, at, scope);
+BEGIN
+    IF NOT is_session(key) THEN
+        PERFORM refuse(403, 'session_only');
+    END IF;
+    RETURN who;
+END
+$$;
+
+-- The same for what takes back something of one's own (a consent, a follow): whoever is suspended may, a token that only reads may not.
+CREATE FUNCTION people.withdrawer(key bytea, at timestamptz) RETURNS uuid
+LANGUAGE sql STABLE
+SET search_path = people, pg_temp
+AS $$ SELECT citizen(key, at, CASE WHEN is_session(key) THEN 'read' ELSE 'contribute' END) $$;
+
 -- Whether the key is an operator's. Raises as the others do where it may not do this.
 CREATE FUNCTION citizens.is_program(key bytea, at timestamptz, scope text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER

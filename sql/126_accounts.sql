@@ -47,12 +47,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = people, pg_temp
 AS $$
 DECLARE
-    who uuid := citizen(key, at, 'contribute');
+    who uuid := signed_in(key, at, 'contribute');
     spoken text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM session AS s WHERE s.secret_sha256 = key) THEN
-        PERFORM refuse(403, 'token_for_address');
-    END IF;
     SELECT c.language INTO spoken FROM citizen AS c WHERE c.id = who;
     PERFORM keep_link(secret_sha256, email, spoken, who, at);
     RETURN spoken;
@@ -66,7 +63,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = people, pg_temp
 AS $$
 DECLARE
-    who uuid := citizen(key, at, 'contribute');
+    who uuid := signed_in(key, at, 'contribute');
     new_email text;
 BEGIN
     UPDATE sign_in_link AS l SET used_at = at
@@ -171,13 +168,13 @@ BEGIN
 END
 $$;
 
--- Ends a session: this one, or another of the same citizen by its number. GP404 if he or she has no such session.
+-- Ends a session: this one, or another of the same citizen by its number. GP404 if he or she has no such session; GP403 for a token.
 CREATE FUNCTION citizens.end_session(key bytea, at timestamptz, session_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = people, pg_temp
 AS $$
 DECLARE
-    who uuid := citizen(key, at, 'read');
+    who uuid := signed_in(key, at, 'read');
     ended record;
 BEGIN
     DELETE FROM session AS s
@@ -232,8 +229,7 @@ SET search_path = people, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    -- Whoever is suspended may take back what he or she agreed to.
-    who uuid := citizen(key, at, CASE WHEN is_given OR NOT EXISTS (SELECT FROM session AS s WHERE s.secret_sha256 = key) THEN 'contribute' ELSE 'read' END);
+    who uuid := CASE WHEN is_given THEN citizen(key, at, 'contribute') ELSE withdrawer(key, at) END;
     words date;
 BEGIN
     SELECT max(t.version) INTO words FROM consent_text AS t WHERE t.purpose = give_consent.purpose;
@@ -287,7 +283,7 @@ END
 $$;
 CREATE TRIGGER consent_followed AFTER INSERT ON people.consent FOR EACH ROW EXECUTE FUNCTION people.follow_consent();
 
--- Keeps a token that a citizen made. GP403 for more than he or she may have, or for a right beyond those of the key.
+-- Keeps a token that a citizen made. GP403 for more than he or she may have, and for a token.
 CREATE FUNCTION citizens.make_token(
     key bytea, at timestamptz, token_id uuid, token_sha256 bytea, label text, scopes text[], expires_at timestamptz)
 RETURNS void
@@ -295,11 +291,8 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = people, pg_temp
 AS $$
 DECLARE
-    who uuid := citizen(key, at, 'read');
+    who uuid := signed_in(key, at, 'read');
 BEGIN
-    IF NOT EXISTS (SELECT FROM session AS s WHERE s.secret_sha256 = key) THEN
-        PERFORM refuse(403, 'token_for_token');
-    END IF;
     PERFORM FROM citizen AS c WHERE c.id = who FOR UPDATE;
     DELETE FROM token AS t WHERE t.citizen_id = who AND t.expires_at <= at;
     IF (SELECT count(*) FROM token AS t WHERE t.citizen_id = who) >= value_of('tokens_each') THEN
@@ -311,6 +304,8 @@ BEGIN
 END
 $$;
 
+-- Makes a token useless: any of one's own for who has signed in, itself alone for a token (one that leaked ends itself, and shuts out no
+-- other). GP404 if there is no such token; GP403 for another than itself.
 CREATE FUNCTION citizens.revoke_token(key bytea, at timestamptz, token_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = people, pg_temp
@@ -319,6 +314,9 @@ DECLARE
     who uuid := citizen(key, at, 'read');
     gone record;
 BEGIN
+    IF NOT EXISTS (SELECT FROM token AS t WHERE t.id = token_id AND t.secret_sha256 = key) THEN
+        PERFORM signed_in(key, at, 'read');
+    END IF;
     DELETE FROM token AS t WHERE t.citizen_id = who AND t.id = token_id RETURNING t.label INTO gone;
     IF NOT FOUND THEN
         PERFORM refuse(404, 'unknown_token', jsonb_build_object('identifier', token_id));
@@ -328,11 +326,11 @@ END
 $$;
 
 CREATE FUNCTION citizens.tokens(key bytea, at timestamptz)
-RETURNS TABLE (id uuid, label text, scopes text[], created_at timestamptz, expires_at timestamptz)
+RETURNS TABLE (id uuid, label text, scopes text[], created_at timestamptz, expires_at timestamptz, is_this boolean)
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = people, pg_temp
 AS $$
-    SELECT t.id, t.label, t.scopes, t.created_at, t.expires_at
+    SELECT t.id, t.label, t.scopes, t.created_at, t.expires_at, t.secret_sha256 = tokens.key
     FROM token AS t WHERE t.citizen_id = people.citizen(tokens.key, tokens.at, 'read') AND t.expires_at > tokens.at ORDER BY t.created_at, t.id
 $$;
 

@@ -101,7 +101,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = people, pg_temp
 AS $$
 BEGIN
-    DELETE FROM follow AS f WHERE f.id = of_id AND f.citizen_id = citizen(key, at, CASE WHEN EXISTS (SELECT FROM session AS s WHERE s.secret_sha256 = key) THEN 'read' ELSE 'contribute' END);
+    DELETE FROM follow AS f WHERE f.id = of_id AND f.citizen_id = withdrawer(key, at);
     IF NOT FOUND THEN
         PERFORM refuse(404, 'unknown_follow', jsonb_build_object('identifier', of_id));
     END IF;

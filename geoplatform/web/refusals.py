@@ -119,9 +119,7 @@ FRENCH: dict[str, str] = {
     "not_kept": "Vous ne vous occupez pas de l’un de ces lieux : rien n’a été changé.",
     "operators_only": "Cette page est pour qui tient la carte.",
     "hidden": "Un référent a masqué ce lieu : demandez d’abord un autre regard.",
-    "token_for_address": "Un jeton ne change pas d’adresse : connectez-vous.",
-    "token_for_token": "Un jeton ne fait pas de jetons : connectez-vous.",
-    "token_for_leaving": "Un jeton ne part pas à votre place : connectez-vous.",
+    "session_only": "Un jeton ne peut pas le faire à votre place : connectez-vous.",
     "too_many_tokens": "Vous avez autant de jetons qu’on peut en avoir : révoquez-en un d’abord.",
     "too_many_follows": "Vous suivez autant qu’on peut suivre : renoncez d’abord à quelque chose.",
     # what cannot be in the state that something is in

@@ -107,7 +107,7 @@ def _values(beginning: Beginning) -> dict[str, Any]:
 
 
 def end_session(connection: Connection, key: bytes, now: dt.datetime, session_id: uuid.UUID | None = None) -> None:
-    """End this session, or another one of the same citizen. Unknown if there is none."""
+    """End this session, or another one of the same citizen. Unknown if there is none, NotAllowed to whom shows a token."""
     call(connection, "end_session", key, now, session_id=session_id)
 
 
@@ -163,7 +163,7 @@ def make_token(
 
 
 def revoke_token(connection: Connection, key: bytes, now: dt.datetime, token_id: uuid.UUID) -> None:
-    """Make a token useless. Unknown if the citizen has none of this identifier."""
+    """Make a token useless. Unknown if the citizen has none of this identifier, NotAllowed for a token that names another."""
     call(connection, "revoke_token", key, now, token_id=token_id)
 
 

@@ -162,7 +162,7 @@ def make_token() -> Response:
 @blueprint.delete("/tokens/<token>")
 @counted("submit")
 def revoke_token(token: str) -> Response:
-    """Make a token useless. 204."""
+    """Make a token useless. 204. A token may do so to itself alone."""
     key, now, token_id = caller.key(), context.now(), saying.identifier(token, "token")
     context.write(lambda connection: accounts.revoke_token(connection, key, now, token_id))
     return Response(status=204)
@@ -178,7 +178,7 @@ def sessions() -> Response:
 @blueprint.delete("/sessions/<session>")
 @counted("submit")
 def end_session(session: str) -> Response:
-    """Sign out there. 204."""
+    """Sign out there. 204. Not by a token."""
     key, now, session_id = caller.key(), context.now(), saying.identifier(session, "session")
     context.write(lambda connection: accounts.end_session(connection, key, now, session_id))
     return Response(status=204)

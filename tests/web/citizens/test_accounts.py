@@ -147,14 +147,25 @@ def test_tokens_are_shown_once_scoped_and_revocable(town):
     assert program.get("/me").status_code == 200
     refused = program.post("/places", feature("Autre", spot(1.5, 0.5)))
     assert (refused.status_code, "contribute" in refused.json["detail"]) == (403, True)
+    session = ana.get("/me/sessions").json["sessions"][0]["id"]
+    for at in (f"/me/tokens/{made['id']}", f"/me/sessions/{session}", "/session"):
+        assert program.delete(at).json["code"] == "session_only"
+    assert {one["label"]: one["is_this"] for one in program.get("/me/tokens").json["tokens"]} == {
+        "QGIS": False,
+        "lecture": True,
+    }
+    assert program.delete(f"/me/tokens/{reading['id']}").status_code == 204
+    assert program.get("/me").status_code == 401
     assert ana.delete(f"/me/tokens/{made['id']}").status_code == 204
     program.headers["Authorization"] = f"Bearer {made['secret']}"
     assert program.get("/me").status_code == 401
-    town.run("UPDATE people.token SET expires_at = now()")
-    program.headers["Authorization"] = f"Bearer {reading['secret']}"
-    assert program.get("/me").status_code == 401
     events = [one["event"] for one in ana.get("/me/sign-ins").json["sign_ins"]]
-    assert events == ["token_revoked", "token_made", "token_made", "joined"]
+    assert events == ["token_revoked", "token_revoked", "token_made", "token_made", "joined"]
+    brief = ana.post("/me/tokens", {"label": "bref", "scopes": ["read"]}).json
+    program.headers["Authorization"] = f"Bearer {brief['secret']}"
+    assert program.get("/me").status_code == 200
+    town.run("UPDATE people.token SET expires_at = now()")
+    assert program.get("/me").status_code == 401
 
 
 def test_a_token_that_means_nothing_is_refused(town):
